@@ -1,0 +1,110 @@
+package bridge.model;
+
+import bridge.UsageException;
+import bridge.torch.Device;
+import bridge.torch.Tensor;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** A network of our own {@link Module}s, with a normalisation before it. */
+final class BuiltInNetwork implements Network {
+  private final String name;
+  private final int classes;
+  private final Module root;
+  private final Normalisation.Constants normalisation;
+  private final Device device;
+  private final Map<String, Module> modules;
+  private final Map<String, Tensor> parameters;
+  private final Map<String, Tensor> buffers;
+  private final Map<String, Tensor> stateDict;
+
+  BuiltInNetwork(
+      String name, int classes, Module root, Normalisation.Constants normalisation, Device device) {
+    this.name = name;
+    this.classes = classes;
+    this.root = root;
+    this.normalisation = normalisation;
+    this.device = device;
+    this.modules = root.modules();
+    this.modules.remove("");
+    this.parameters = Collections.unmodifiableMap(root.parameters());
+    this.buffers = Collections.unmodifiableMap(root.buffers());
+    this.stateDict = Collections.unmodifiableMap(root.stateDict());
+  }
+
+  @Override
+  public String name() {
+    return name;
+  }
+
+  @Override
+  public int classes() {
+    return classes;
+  }
+
+  @Override
+  public Outputs forward(Tensor images, List<String> features) {
+    Map<String, Tensor> tapped = new LinkedHashMap<>();
+    for (String path : features) {
+      Module module = modules.get(path);
+      if (module == null) {
+        throw new UsageException(
+            "%s has no submodule %s; there are %s".formatted(name, path, modules.keySet()));
+      }
+      module.tap(y -> tapped.put(path, y));
+    }
+    try {
+      return new Outputs(root.apply(normalisation.apply(images)), tapped);
+    } finally {
+      features.forEach(path -> modules.get(path).tap(null));
+    }
+  }
+
+  /** {@code avgpool}, the mean over positions as [N, d, 1, 1]. */
+  @Override
+  public String penultimate() {
+    return ResNet.POOL;
+  }
+
+  @Override
+  public List<String> modules() {
+    return List.copyOf(modules.keySet());
+  }
+
+  @Override
+  public Map<String, Tensor> parameters() {
+    return parameters;
+  }
+
+  @Override
+  public Map<String, Tensor> buffers() {
+    return buffers;
+  }
+
+  @Override
+  public Map<String, Tensor> stateDict() {
+    return stateDict;
+  }
+
+  @Override
+  public boolean training() {
+    return root.training();
+  }
+
+  @Override
+  public void train(boolean on) {
+    root.train(on);
+  }
+
+  @Override
+  public Device device() {
+    return device;
+  }
+
+  @Override
+  public String toString() {
+    return name;
+  }
+}

@@ -1,0 +1,102 @@
+package bridge.model;
+
+import bridge.Options;
+import bridge.UsageException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * What a user calls a model: {@code ARCH}, {@code ARCH@CHECKPOINT} or a TorchScript file. ARCH is a
+ * name of {@link Models#ARCHITECTURES}, with options after a colon: {@code resnet20:width=8}.
+ */
+public sealed interface ModelSpec {
+
+  /** What the user wrote. */
+  String text();
+
+  /**
+   * An architecture of ours, with its weights from a file or drawn afresh.
+   *
+   * @param options of the architecture, by name: {@code width}, {@code channels}, {@code classes};
+   *     {@code stride} of the stem for the thin ResNets
+   */
+  record BuiltIn(
+      String text, String architecture, Map<String, String> options, Optional<Path> checkpoint)
+      implements ModelSpec {
+
+    public BuiltIn {
+      options = Map.copyOf(options);
+    }
+  }
+
+  /** A network that somebody exported with its code. */
+  record Script(String text, Path file) implements ModelSpec {}
+
+  Pattern BUILT_IN = Pattern.compile("([\\w-]+)(?::([^@/]*))?(?:@(.+))?");
+
+  /**
+   * Reads a model's name.
+   *
+   * @throws UsageException if it names neither an architecture nor a file that is there
+   */
+  static ModelSpec parse(String text) {
+    Matcher m = BUILT_IN.matcher(text);
+    if (m.matches() && Models.isArchitecture(m.group(1))) {
+      Optional<Path> checkpoint = Optional.ofNullable(m.group(3)).map(f -> path(text, f));
+      checkpoint.ifPresent(file -> check(text, file));
+      return new BuiltIn(text, m.group(1), options(text, m.group(2)), checkpoint);
+    }
+    Path file = path(text, text);
+    if (Files.exists(file) || !m.matches()) {
+      check(text, file);
+      return new Script(text, file);
+    }
+    throw new UsageException(
+        "model %s is neither a file nor an architecture%s; there are %s"
+            .formatted(
+                text,
+                Options.hint(m.group(1), Models.ARCHITECTURES),
+                String.join(", ", Models.ARCHITECTURES)));
+  }
+
+  private static Path path(String text, String file) {
+    try {
+      return Path.of(file);
+    } catch (InvalidPathException e) {
+      throw new UsageException("model " + text + " names no possible file", e);
+    }
+  }
+
+  private static void check(String text, Path file) {
+    if (Files.isDirectory(file)) {
+      throw new UsageException("model %s: %s is a folder; name a file".formatted(text, file));
+    }
+    if (!Files.exists(file)) {
+      throw new UsageException(
+          "model %s: file %s does not exist; check the path".formatted(text, file));
+    }
+  }
+
+  private static Map<String, String> options(String text, String list) {
+    Map<String, String> options = new LinkedHashMap<>();
+    List<String> items = list == null ? List.of() : Arrays.asList(list.split(",", -1));
+    for (String item : items) {
+      int equals = item.indexOf('=');
+      if (equals < 1
+          || options.put(item.substring(0, equals), item.substring(equals + 1)) != null) {
+        throw new UsageException(
+            "model %s: options must read KEY=VALUE, each once, between commas, found %s"
+                .formatted(text, list));
+      }
+    }
+    return options;
+  }
+}

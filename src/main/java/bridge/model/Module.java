@@ -1,0 +1,107 @@
+package bridge.model;
+
+import bridge.torch.Tensor;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
+
+/**
+ * A piece of a network: its own parameters and buffers, then its children, in the order in which
+ * they are registered, which is the order of PyTorch's state_dict.
+ */
+public abstract class Module {
+  private final Map<String, Tensor> parameters = new LinkedHashMap<>();
+  private final Map<String, Tensor> buffers = new LinkedHashMap<>();
+  private final Map<String, Module> children = new LinkedHashMap<>();
+  private boolean training = true;
+  private Consumer<Tensor> tap;
+
+  /** What the module computes; called through {@link #apply} only. */
+  protected abstract Tensor forward(Tensor x);
+
+  /**
+   * The module's output, which the caller may change in place. Whoever tapped the module is shown
+   * it unchanged.
+   */
+  public final Tensor apply(Tensor x) {
+    Tensor y = forward(x);
+    if (tap == null) {
+      return y;
+    }
+    tap.accept(y);
+    return y.copy();
+  }
+
+  protected final Tensor parameter(String name, Tensor value) {
+    parameters.put(name, value.requiresGrad_(true));
+    return value;
+  }
+
+  protected final Tensor buffer(String name, Tensor value) {
+    buffers.put(name, value);
+    return value;
+  }
+
+  protected final <M extends Module> M child(String name, M module) {
+    children.put(name, module);
+    return module;
+  }
+
+  public final boolean training() {
+    return training;
+  }
+
+  /** Switches this module and all below it to training or evaluation. */
+  public final void train(boolean on) {
+    training = on;
+    children.values().forEach(m -> m.train(on));
+  }
+
+  /** Who is shown the next outputs; null for nobody. */
+  final void tap(Consumer<Tensor> listener) {
+    tap = listener;
+  }
+
+  /** This module under the empty path and all below it, parents first. */
+  public final Map<String, Module> modules() {
+    Map<String, Module> all = new LinkedHashMap<>();
+    walk("", all::put);
+    return all;
+  }
+
+  /** What is trained, by state_dict name. */
+  public final Map<String, Tensor> parameters() {
+    Map<String, Tensor> all = new LinkedHashMap<>();
+    walk("", (path, m) -> m.parameters.forEach((name, t) -> all.put(join(path, name), t)));
+    return all;
+  }
+
+  /** What is saved but not trained, by state_dict name. */
+  public final Map<String, Tensor> buffers() {
+    Map<String, Tensor> all = new LinkedHashMap<>();
+    walk("", (path, m) -> m.buffers.forEach((name, t) -> all.put(join(path, name), t)));
+    return all;
+  }
+
+  /** Parameters and buffers in PyTorch's order. */
+  public final Map<String, Tensor> stateDict() {
+    Map<String, Tensor> all = new LinkedHashMap<>();
+    walk(
+        "",
+        (path, m) -> {
+          m.parameters.forEach((name, t) -> all.put(join(path, name), t));
+          m.buffers.forEach((name, t) -> all.put(join(path, name), t));
+        });
+    return all;
+  }
+
+  private void walk(String path, BiConsumer<String, Module> visit) {
+    visit.accept(path, this);
+    children.forEach((name, m) -> m.walk(join(path, name), visit));
+  }
+
+  private static String join(String path, String name) {
+    return path.isEmpty() ? name : path + "." + name;
+  }
+}

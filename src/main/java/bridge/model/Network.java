@@ -1,0 +1,76 @@
+package bridge.model;
+
+import bridge.torch.Device;
+import bridge.torch.Tensor;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A classifier: images in, logits and, on request, features of any of its submodules out.
+ *
+ * <p>Images are float [N, C, H, W] in [0, 1]; normalisation is part of the network. Logits are
+ * float [N, K]. Parameters and buffers carry the names of PyTorch's state_dict, in its order.
+ */
+public interface Network {
+
+  /** Logits and the features asked for, by the submodule paths asked with. */
+  record Outputs(Tensor logits, Map<String, Tensor> features) {}
+
+  /** What the user called it: {@code resnet18}, {@code resnet18@best.pth}, {@code teacher.pt}. */
+  String name();
+
+  /** Number of classes K, the width of the logits. */
+  int classes();
+
+  /** Logits [N, K]. */
+  default Tensor logits(Tensor images) {
+    return forward(images, List.of()).logits();
+  }
+
+  /**
+   * Logits, and the outputs of the submodules at these paths ({@code layer4.1}).
+   *
+   * @throws bridge.UsageException if there is no such submodule, with the paths there are
+   */
+  Outputs forward(Tensor images, List<String> features);
+
+  /** The path whose output is the feature before the last linear layer; see {@link Features}. */
+  String penultimate();
+
+  /** All submodule paths that can be asked for as features. */
+  List<String> modules();
+
+  /** What is trained, by state_dict name. */
+  Map<String, Tensor> parameters();
+
+  /** What is not trained but saved: batch statistics, normalisation constants. */
+  Map<String, Tensor> buffers();
+
+  /** Parameters and buffers in the order of PyTorch's state_dict. */
+  Map<String, Tensor> stateDict();
+
+  /** Whether batch statistics (and dropout) work as in training. */
+  boolean training();
+
+  /** Switches every submodule to training or evaluation. */
+  void train(boolean on);
+
+  /** Where its parameters live. */
+  Device device();
+
+  /**
+   * Lays the convolutions' weights out channels last, which the processor's convolutions like: the
+   * same values, the same logits up to rounding. For networks that are only run.
+   */
+  default void channelsLast() {
+    parameters().values().stream()
+        .filter(p -> p.dim() == 4)
+        .forEach(p -> p.setData(p.detach().channelsLast()));
+  }
+
+  /** Stops gradients to the parameters, as for a frozen teacher. */
+  default void freeze() {
+    train(false);
+    parameters().values().forEach(p -> p.requiresGrad_(false));
+  }
+}

@@ -1,0 +1,187 @@
+package bridge.model;
+
+import bridge.UsageException;
+import bridge.torch.DType;
+import bridge.torch.Device;
+import bridge.torch.NativeException;
+import bridge.torch.NoGrad;
+import bridge.torch.Scope;
+import bridge.torch.ScriptModule;
+import bridge.torch.Tensor;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * A network from a TorchScript file, for inference and for training. Features are tapped at any
+ * submodule the file has, without a new export.
+ */
+final class ScriptNetwork implements Network {
+  private final String name;
+  private final ScriptModule module;
+  private final Normalisation.Constants normalisation;
+  private final Device device;
+  private final Optional<String> penultimate;
+  private final int classes;
+  private boolean training;
+
+  private ScriptNetwork(
+      ModelSpec.Script spec,
+      ScriptModule module,
+      Normalisation.Constants normalisation,
+      Device device,
+      int classes) {
+    this.name = spec.text();
+    this.module = module;
+    this.normalisation = normalisation;
+    this.device = device;
+    this.classes = classes;
+    this.training = module.training();
+    this.penultimate = feature(spec.file()).or(module::beforeLastLinear);
+  }
+
+  /**
+   * Loads the file in the caller's scope, in the mode it was saved in, and runs it once on black
+   * images of the data's shape.
+   *
+   * @throws UsageException if it is no TorchScript, does not take such images, or does not give one
+   *     row of logits per image with as many as the data has classes
+   */
+  static Network load(
+      ModelSpec.Script spec,
+      int channels,
+      int classes,
+      int imageSize,
+      Normalisation normalisation,
+      Device device) {
+    ScriptModule module = ScriptModule.load(spec.file(), device);
+    ScriptNetwork network =
+        new ScriptNetwork(spec, module, normalisation.on(device, channels), device, classes);
+    network.check(channels, imageSize);
+    return network;
+  }
+
+  private void check(int channels, int imageSize) {
+    try (Scope _ = Scope.open("check");
+        NoGrad _ = NoGrad.enter();
+        Mode _ = Mode.eval(this)) {
+      Tensor images = Tensor.zeros(DType.FLOAT32, device, 2, channels, imageSize, imageSize);
+      Tensor logits;
+      try {
+        logits = logits(images);
+      } catch (NativeException e) {
+        throw new UsageException(
+            "TorchScript file %s does not take the data's images %s: %s"
+                .formatted(name, Arrays.toString(images.sizes()), e.getMessage()),
+            e);
+      }
+      if (logits.dim() != 2 || logits.size(0) != 2 || logits.dtype() != DType.FLOAT32) {
+        throw new UsageException(
+            "TorchScript file %s gives %s %s for 2 images, expected logits FLOAT32 [2, %d]"
+                .formatted(name, logits.dtype(), Arrays.toString(logits.sizes()), classes));
+      }
+      if (logits.size(1) != classes) {
+        throw new UsageException(
+            "TorchScript file %s gives %d classes, the data has %d"
+                .formatted(name, logits.size(1), classes));
+      }
+    }
+  }
+
+  /** {@code feature.module} of the JSON card of the same name beside the file. */
+  private static Optional<String> feature(Path file) {
+    String card = file.getFileName().toString().replaceFirst("\\.[^.]*$", "") + ".json";
+    Path path = file.resolveSibling(card);
+    if (!Files.isRegularFile(path)) {
+      return Optional.empty();
+    }
+    try {
+      JsonElement root = JsonParser.parseString(Files.readString(path));
+      return root instanceof JsonObject o && o.get("feature") instanceof JsonObject feature
+          ? Optional.ofNullable(feature.get("module")).map(JsonElement::getAsString)
+          : Optional.empty();
+    } catch (IOException | JsonParseException | UnsupportedOperationException e) {
+      throw new UsageException(
+          "card %s cannot be read: %s; mend or remove it".formatted(path, e.getMessage()), e);
+    }
+  }
+
+  @Override
+  public String name() {
+    return name;
+  }
+
+  @Override
+  public int classes() {
+    return classes;
+  }
+
+  @Override
+  public Outputs forward(Tensor images, List<String> features) {
+    Map<String, Tensor> all = module.forward(normalisation.apply(images), features);
+    Map<String, Tensor> tapped = new LinkedHashMap<>();
+    features.forEach(path -> tapped.put(path, all.get(path)));
+    return new Outputs(all.get(""), tapped);
+  }
+
+  /** What the card beside the file names, else the module called before the last linear layer. */
+  @Override
+  public String penultimate() {
+    return penultimate.orElseThrow(
+        () ->
+            new UsageException(
+                "TorchScript file %s has no linear layer to find the feature before; name a submodule, there are %s"
+                    .formatted(name, modules())));
+  }
+
+  @Override
+  public List<String> modules() {
+    return module.modules();
+  }
+
+  @Override
+  public Map<String, Tensor> parameters() {
+    return Collections.unmodifiableMap(module.parameters());
+  }
+
+  @Override
+  public Map<String, Tensor> buffers() {
+    return Collections.unmodifiableMap(module.buffers());
+  }
+
+  @Override
+  public Map<String, Tensor> stateDict() {
+    return Collections.unmodifiableMap(module.stateDict());
+  }
+
+  @Override
+  public boolean training() {
+    return training;
+  }
+
+  @Override
+  public void train(boolean on) {
+    module.train(on);
+    training = on;
+  }
+
+  @Override
+  public Device device() {
+    return device;
+  }
+
+  @Override
+  public String toString() {
+    return name;
+  }
+}
