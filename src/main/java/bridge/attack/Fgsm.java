@@ -1,0 +1,23 @@
+package bridge.attack;
+
+import bridge.model.Network;
+import bridge.torch.Generator;
+import bridge.torch.Tensor;
+
+/**
+ * The fast gradient sign method (Goodfellow et al. 2015): one step of size ε on the cross-entropy,
+ * from the image itself, clamped to [0, 1]. IAD's script starts at random instead; this one does
+ * not, as torchattacks and the scripts of MTARD and CIARD.
+ */
+public record Fgsm(Ball ball) implements Attack {
+  @Override
+  public String name() {
+    return "fgsm";
+  }
+
+  @Override
+  public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
+    return new Pgd(name(), ball, ball.epsilon(), 1, Start.NONE, Pgd.NetworkMode.EVAL)
+        .perturb(network, images, labels, noise);
+  }
+}

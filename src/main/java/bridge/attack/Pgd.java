@@ -1,0 +1,93 @@
+package bridge.attack;
+
+import bridge.Options;
+import bridge.UsageException;
+import bridge.model.Mode;
+import bridge.model.Network;
+import bridge.torch.Generator;
+import bridge.torch.Scope;
+import bridge.torch.Tensor;
+
+/**
+ * Projected gradient ascent (Madry et al. 2018): from a start, {@code steps} times a step of {@code
+ * stepSize} up the objective, then back into the ball and [0, 1].
+ *
+ * <p>Training hands in its objective; as an {@link Attack} it climbs the cross-entropy.
+ *
+ * @param stepSize in units of the pixel range [0, 1]
+ * @param mode how batch normalisation works meanwhile; nearly all released code uses evaluation
+ */
+public record Pgd(
+    String name, Ball ball, double stepSize, int steps, Start start, NetworkMode mode)
+    implements Attack {
+
+  /** The network's mode during the attack; what was before is restored afterwards. */
+  public enum NetworkMode {
+    EVAL,
+    /** Batch statistics, and their running means move: ARD's and IAD's code. */
+    TRAIN
+  }
+
+  public Pgd {
+    if (steps < 0 || !(stepSize >= 0)) {
+      throw new UsageException(
+          "an attack needs steps and a step size from 0 on, found %d steps of %s"
+              .formatted(steps, stepSize));
+    }
+  }
+
+  /** Reads {@code attack} of a recipe. */
+  public static Pgd from(Options options) {
+    Norm norm = options.choice("norm", Norm.LINF);
+    double largest = norm == Norm.LINF ? 1 : 1000;
+    double epsilon = options.number("epsilon", "8/255", 0, largest);
+    Pgd pgd =
+        new Pgd(
+            "pgd",
+            new Ball(norm, epsilon),
+            options.number("stepSize", "2/255", 0, largest),
+            options.integer("steps", 10, 0, 10_000),
+            options.choice("start", Start.GAUSSIAN),
+            options.choice("mode", NetworkMode.EVAL));
+    options.done();
+    return pgd;
+  }
+
+  @Override
+  public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
+    return perturb(
+        network, x -> Losses.crossEntropy(network.logits(x), labels), images, noise);
+  }
+
+  /**
+   * Climbs an objective from this attack's start.
+   *
+   * @return images [N, C, H, W] in the ball and in [0, 1], detached, in the caller's scope
+   */
+  public Tensor perturb(Network network, Objective objective, Tensor images, Generator noise) {
+    try (Scope attack = Scope.open("attack")) {
+      Tensor begin = start.point(images, ball, noise);
+      return attack.keep(ascend(network, objective, images, begin));
+    }
+  }
+
+  /** Climbs from a given point; with no steps this is the point, in the ball and in [0, 1]. */
+  public Tensor ascend(Network network, Objective objective, Tensor images, Tensor begin) {
+    try (Scope attack = Scope.open("ascent");
+        Mode _ = mode == NetworkMode.EVAL ? Mode.eval(network) : Mode.train(network)) {
+      Tensor x = begin;
+      for (int i = 0; i < steps; i++) {
+        x = step(objective, images, x);
+      }
+      return attack.keep(steps == 0 ? ball.project(x, images) : x);
+    }
+  }
+
+  private Tensor step(Objective objective, Tensor images, Tensor from) {
+    try (Scope step = Scope.open("attack-step")) {
+      Tensor x = from.detach().requiresGrad_(true);
+      Tensor gradient = objective.at(x).gradient(x);
+      return step.keep(ball.project(ball.step(x.detach(), gradient, stepSize), images));
+    }
+  }
+}

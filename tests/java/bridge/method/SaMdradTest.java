@@ -1,0 +1,297 @@
+package bridge.method;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import bridge.Options;
+import bridge.UsageException;
+import bridge.torch.DType;
+import bridge.torch.Device;
+import bridge.torch.Generator;
+import bridge.torch.Scope;
+import bridge.torch.Seeds;
+import bridge.torch.Tensor;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The whole method on toy networks in float64: gradients, switches, what is told and saved. */
+class SaMdradTest {
+  private static final int CLASSES = 4;
+  private static final int BATCH = 6;
+
+  /** Central differences of a smooth loss in float64: error about h² plus 1e-16 / h. */
+  private static final double H = 1e-5;
+
+  private static final double TOLERANCE = 1e-6;
+
+  private Scope scope;
+  private long aliveBefore;
+
+  @BeforeEach
+  void open() {
+    aliveBefore = Scope.alive();
+    scope = Scope.open("test");
+  }
+
+  @AfterEach
+  void close() {
+    scope.close();
+    assertEquals(aliveBefore, Scope.alive(), "native objects alive after the test");
+  }
+
+  static Stream<String> variants() {
+    List<String> all = new ArrayList<>(List.of("{}"));
+    for (var rule : Rectification.Rule.values()) {
+      all.add("{\"rectify\":\"%s\"}".formatted(rule));
+      all.add("{\"rectify\":\"%s\",\"rectifyStrength\":0.4,\"temperature\":3}".formatted(rule));
+    }
+    for (var branches : SaMdrad.Branches.values()) {
+      all.add("{\"rectifyBranches\":\"%s\"}".formatted(branches));
+    }
+    for (var weights : Fusion.Weights.values()) {
+      for (var from : Fusion.From.values()) {
+        all.add("{\"fusionWeights\":\"%s\",\"weightsFrom\":\"%s\"}".formatted(weights, from));
+      }
+    }
+    for (var space : Fusion.Space.values()) {
+      all.add("{\"fusionSpace\":\"%s\",\"temperature\":2}".formatted(space));
+    }
+    all.add("{\"fusionSpace\":\"LOGIT\",\"standardiseLogits\":false}");
+    for (var input : SaMdrad.TeacherInput.values()) {
+      all.add("{\"teacherInput\":\"%s\"}".formatted(input));
+    }
+    for (var target : SaMdrad.FeatTarget.values()) {
+      all.add("{\"featTarget\":\"%s\",\"teacherInput\":\"CLEAN\"}".formatted(target));
+    }
+    for (var distance : FeatureAlignment.Distance.values()) {
+      for (var head : Head.Kind.values()) {
+        String layer = head == Head.Kind.CONV_BN ? "map" : "penultimate";
+        all.add(
+            "{\"featDistance\":\"%s\",\"featHead\":\"%s\",\"featLayer\":\"%s\"}"
+                .formatted(distance, head, layer));
+      }
+    }
+    for (var inner : SaMdrad.InnerLoss.values()) {
+      all.add("{\"innerLoss\":\"%s\",\"temperature\":2}".formatted(inner));
+    }
+    all.add("{\"temperature\":4,\"teacherOnlyT\":true}");
+    all.add("{\"lambdaAdv\":1,\"lambdaNat\":0,\"lambdaCe\":0,\"betaF\":0}");
+    all.add("{\"lambdaCe\":0.3,\"betaF\":10,\"muAdv\":0.9,\"muNat\":0.1}");
+    return all.stream();
+  }
+
+  @ParameterizedTest
+  @MethodSource("variants")
+  void gradientsOfTheOuterLossAreThoseOfFiniteDifferences(String json) {
+    SaMdrad method = method(json, 3);
+    Inputs inputs = inputs(2);
+    Tensor adversarial = moved(inputs.images());
+    method.outer(inputs, adversarial).total().backward();
+    Map<String, Tensor> all = new LinkedHashMap<>(student.parameters());
+    all.putAll(method.parameters());
+    all.forEach(
+        (name, parameter) -> {
+          Tensor gradient = parameter.grad();
+          for (long at : new long[] {0, parameter.numel() / 2, parameter.numel() - 1}) {
+            double exact = gradient == null ? 0 : gradient.flatten(0).select(0, at).item();
+            double measured =
+                difference(
+                    parameter, at, () -> method.outer(inputs, adversarial).total().item());
+            assertEquals(measured, exact, TOLERANCE * Math.max(1, Math.abs(measured)), name);
+          }
+        });
+  }
+
+  @ParameterizedTest
+  @MethodSource("variants")
+  void gradientsOfTheInnerObjectiveAreThoseOfFiniteDifferences(String json) {
+    SaMdrad method = method(json, 3);
+    Inputs inputs = inputs(2);
+    Tensor x = moved(inputs.images()).requiresGrad_(true);
+    var objective = method.inner(inputs).orElseThrow();
+    Tensor gradient = objective.at(x).gradient(x).flatten(0);
+    for (long at : new long[] {0, 17, x.numel() - 1}) {
+      double measured = difference(x, at, () -> objective.at(x).item());
+      assertEquals(measured, gradient.select(0, at).item(), TOLERANCE);
+    }
+  }
+
+  private interface Value {
+    double get();
+  }
+
+  private static double difference(Tensor parameter, long at, Value loss) {
+    Tensor flat = parameter.detach().flatten(0).narrow(0, at, 1);
+    flat.add_(H);
+    double up = loss.get();
+    flat.add_(-2 * H);
+    double down = loss.get();
+    flat.add_(H);
+    return (up - down) / (2 * H);
+  }
+
+  @Test
+  void teachersGetNoGradientAndTargetsPassNone() {
+    SaMdrad method = method("{\"featTarget\":\"ADV_IF_CORRECT\"}", 3);
+    for (Setting.Teacher teacher : teachers) {
+      teacher.network().parameters().values().forEach(p -> p.requiresGrad_(true));
+    }
+    Inputs inputs = inputs(2);
+    method.outer(inputs, moved(inputs.images())).total().backward();
+    for (Setting.Teacher teacher : teachers) {
+      teacher.network().parameters().forEach((name, p) -> assertTrue(p.grad() == null, name));
+    }
+  }
+
+  @Test
+  void lossFusionHasTheGradientOfProbFusionButAnotherValue() {
+    Inputs inputs = inputs(1);
+    Tensor adversarial = moved(inputs.images());
+    List<double[]> gradients = new ArrayList<>();
+    List<Double> values = new ArrayList<>();
+    for (String space : List.of("PROB", "LOSS")) {
+      SaMdrad method = method("{\"fusionSpace\":\"%s\",\"temperature\":2}".formatted(space), 3);
+      Loss loss = method.outer(inputs, adversarial);
+      loss.total().backward();
+      gradients.add(student.parameters().get("fc.weight").grad().toDoubles());
+      values.add(loss.total().item());
+    }
+    for (int i = 0; i < gradients.get(0).length; i++) {
+      assertEquals(gradients.get(0)[i], gradients.get(1)[i], 1e-12);
+    }
+    assertTrue(values.get(1) > values.get(0) + 1e-6, values.toString());
+  }
+
+  @Test
+  void termsSumToTheTotalAndHaveNames() {
+    Inputs inputs = inputs(2);
+    Loss loss = method("{}", 3).outer(inputs, moved(inputs.images()));
+    assertEquals(
+        List.of("adv", "nat", "ce", "featAdv", "featNat"), List.copyOf(loss.terms().keySet()));
+    double sum = loss.terms().values().stream().mapToDouble(Tensor::item).sum();
+    assertEquals(sum, loss.total().item(), 1e-12);
+  }
+
+  @Test
+  void featuresBeginAtTheirEpoch() {
+    SaMdrad method = method("{\"featStartEpoch\":3}", 2);
+    Inputs before = inputs(2);
+    assertFalse(method.outer(before, before.images()).terms().containsKey("featAdv"));
+    Inputs after = inputs(3);
+    assertTrue(method.outer(after, after.images()).terms().containsKey("featAdv"));
+  }
+
+  @Test
+  void toldFiguresAreThoseOfTheTeachers() {
+    SaMdrad method = method("{}", 2);
+    Inputs inputs = inputs(1);
+    Tensor adversarial = moved(inputs.images());
+    method.outer(inputs, adversarial);
+    Map<String, Double> told = method.epochSummary();
+    double weights = 0;
+    for (Setting.Teacher teacher : teachers) {
+      Tensor right = teacher.network().logits(adversarial).argmax(1).eq(inputs.labels());
+      double accuracy = right.to(DType.FLOAT64).mean().item();
+      assertEquals(accuracy, told.get(teacher.name() + ".accuracyAdv"), 1e-12);
+      assertEquals(1 - accuracy, told.get(teacher.name() + ".rectified"), 1e-12);
+      weights += told.get(teacher.name() + ".weight");
+    }
+    assertEquals(1, weights, 1e-12);
+    assertEquals(0, method.epochSummary().get("toy0.weight"), "starts anew");
+  }
+
+  @Test
+  void nothingCountsAsRectifiedWhereNothingIs() {
+    SaMdrad method = method("{\"rectify\":\"NONE\"}", 2);
+    method.outer(inputs(1), inputs(1).images());
+    assertEquals(0, method.epochSummary().get("toy0.rectified"));
+  }
+
+  @Test
+  void oneTeacherHasAllTheWeight() {
+    for (var weights : Fusion.Weights.values()) {
+      SaMdrad method = method("{\"fusionWeights\":\"%s\"}".formatted(weights), 1);
+      method.outer(inputs(1), inputs(1).images());
+      assertEquals(1, method.epochSummary().get("toy0.weight"), 1e-12, weights.name());
+    }
+  }
+
+  @Test
+  void headsBelongToWhatIsTrainedAndSaved() {
+    SaMdrad method = method("{\"featHead\":\"LINEAR_BN\"}", 2);
+    assertEquals(8, method.parameters().size());
+    assertTrue(method.state().containsKey("heads.1.bn.running_mean"));
+    assertTrue(method.state().containsKey("counts"));
+    assertTrue(method("{\"betaF\":0}", 2).parameters().isEmpty());
+  }
+
+  @Test
+  void differentInputsForTheTeachersGiveDifferentLosses() {
+    Inputs inputs = inputs(1);
+    Tensor adversarial = moved(inputs.images());
+    double adv = method("{\"teacherInput\":\"ADV\"}", 2).outer(inputs, adversarial).total().item();
+    double clean =
+        method("{\"teacherInput\":\"CLEAN\"}", 2).outer(inputs, adversarial).total().item();
+    assertNotEquals(adv, clean, 1e-9);
+  }
+
+  @Test
+  void wrongOptionsAreRefusedByName() {
+    UsageException unknown =
+        assertThrows(UsageException.class, () -> method("{\"rectifi\":\"SWAP\"}", 2));
+    assertTrue(unknown.getMessage().contains("did you mean rectify?"), unknown.getMessage());
+    UsageException wrong =
+        assertThrows(UsageException.class, () -> method("{\"rectify\":\"SWOP\"}", 2));
+    assertTrue(wrong.getMessage().contains("SWAP"), wrong.getMessage());
+    assertThrows(UsageException.class, () -> method("{\"rectifyStrength\":2}", 2));
+    assertThrows(UsageException.class, () -> method("{}", 0));
+    assertThrows(
+        UsageException.class, () -> method("{\"featHead\":\"CONV_BN\"}", 2), "pooled feature");
+  }
+
+  // ---- what the tests work on --------------------------------------------------------------
+
+  private ToyNetwork student;
+  private List<Setting.Teacher> teachers;
+
+  private SaMdrad method(String json, int count) {
+    student = new ToyNetwork(1, 2, 4, 5, CLASSES, 3);
+    teachers = new ArrayList<>();
+    for (int k = 0; k < count; k++) {
+      ToyNetwork teacher = new ToyNetwork(10 + k, 2, 4, 6 + k, CLASSES, 8);
+      teacher.freeze();
+      String feature = json.contains("\"map\"") ? "map" : "pool";
+      teachers.add(new Setting.Teacher("toy" + k, teacher, feature));
+    }
+    JsonObject options = JsonParser.parseString(json).getAsJsonObject();
+    options.addProperty("name", "sa-mdrad");
+    Setting setting =
+        new Setting(
+            student, teachers, CLASSES, new long[] {2, 4, 4}, new Seeds(7), Device.CPU);
+    return (SaMdrad) Methods.create(new Options("method", options), setting);
+  }
+
+  private static Inputs inputs(int epoch) {
+    Generator g = Generator.on(Device.CPU, 3);
+    Tensor images = Tensor.empty(DType.FLOAT64, Device.CPU, BATCH, 2, 4, 4).uniform_(0, 1, g);
+    return new Inputs(images, Tensor.of(new long[] {0, 1, 2, 3, 0, 2}, BATCH), epoch, 1);
+  }
+
+  private static Tensor moved(Tensor images) {
+    Generator g = Generator.on(Device.CPU, 4);
+    return images.add(images.emptyLike().uniform_(-0.1, 0.1, g)).clamp(0, 1);
+  }
+}
