@@ -1,0 +1,3 @@
+package bridge.cli;
+@picocli.CommandLine.Command(name = "data")
+final class DataCommand {}

@@ -1,0 +1,186 @@
+package bridge.cli;
+
+import bridge.Options;
+import bridge.UsageException;
+import bridge.attack.Ball;
+import bridge.attack.Norm;
+import bridge.data.Batches;
+import bridge.data.DataSpec;
+import bridge.data.ImageSet;
+import bridge.data.Split;
+import bridge.evaluate.AttackNames;
+import bridge.evaluate.Evaluation;
+import bridge.model.ModelSpec;
+import bridge.model.Models;
+import bridge.model.Network;
+import bridge.model.Normalisation;
+import bridge.torch.Device;
+import bridge.torch.Natives;
+import bridge.torch.Scope;
+import bridge.torch.Seeds;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonObject;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** Attacks a model over the test images of a data set. */
+@Command(
+    name = "evaluate",
+    mixinStandardHelpOptions = true,
+    description = "Attacks a model over a data set's test images; prints a table of accuracies.")
+final class EvaluateCommand implements Runnable {
+  @Option(
+      names = "--model",
+      required = true,
+      paramLabel = "MODEL",
+      description = "ARCH@CHECKPOINT or a TorchScript file.")
+  private String model;
+
+  @Option(
+      names = "--data",
+      required = true,
+      paramLabel = "DATA",
+      description = "KIND:PATH, for instance cifar10:/data; or fashion-mnist-mini.")
+  private String data;
+
+  @Option(
+      names = "--attacks",
+      paramLabel = "LIST",
+      defaultValue = "clean,fgsm,pgd20",
+      description = "clean, fgsm, pgd20, pgd20-trades (${DEFAULT-VALUE}).")
+  private String attacks;
+
+  @Option(
+      names = "--eps",
+      paramLabel = "E",
+      defaultValue = "8/255",
+      description = "Radius in units of the pixel range [0, 1] (${DEFAULT-VALUE}).")
+  private String epsilon;
+
+  @Option(
+      names = "--norm",
+      paramLabel = "NORM",
+      defaultValue = "linf",
+      description = "linf or l2 (${DEFAULT-VALUE}).")
+  private Norm norm;
+
+  @Option(names = "--limit", paramLabel = "N", description = "Only the first N test images.")
+  private Integer limit;
+
+  @Option(
+      names = "--batch",
+      paramLabel = "N",
+      defaultValue = "250",
+      description = "Images at once (${DEFAULT-VALUE}).")
+  private int batch;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "For random starts (${DEFAULT-VALUE}).")
+  private long seed;
+
+  @Option(
+      names = "--mean",
+      split = ",",
+      paramLabel = "M",
+      description = "Mean per channel that the model expects subtracted (none).")
+  private List<Double> mean = List.of();
+
+  @Option(
+      names = "--std",
+      split = ",",
+      paramLabel = "S",
+      description = "Deviation per channel that the model expects divided by (none).")
+  private List<Double> std = List.of();
+
+  @Option(
+      names = "--device",
+      paramLabel = "DEVICE",
+      defaultValue = "auto",
+      description = "auto, cpu, cuda or cuda:INDEX (${DEFAULT-VALUE}).")
+  private String device;
+
+  @Option(names = "--threads", paramLabel = "N", description = "Threads (all cores).")
+  private Integer threads;
+
+  @Option(names = "--json", paramLabel = "FILE", description = "Writes the results here.")
+  private Path json;
+
+  @Override
+  public void run() {
+    Common.positive("--limit", limit);
+    Common.positive("--batch", batch);
+    Common.positive("--threads", threads);
+    List<String> names = Arrays.asList(attacks.split(","));
+    AttackNames.check(names);
+    double radius = Options.parse(epsilon);
+    if (Double.isNaN(radius)) {
+      throw new UsageException("--eps must be a number such as 8/255, found " + epsilon);
+    }
+    Ball ball = new Ball(norm, radius);
+    DataSpec from = DataSpec.parse(data);
+    ModelSpec which = ModelSpec.parse(model);
+    Natives.setThreads(threads == null ? Runtime.getRuntime().availableProcessors() : threads);
+    Device on = Device.parse(device);
+    try (Scope _ = Scope.open("evaluate");
+        ImageSet images = from.load(Split.TEST)) {
+      Network network =
+          Models.build(
+              which,
+              images.channels(),
+              images.classes(),
+              images.height(),
+              new Normalisation(mean, std),
+              new Seeds(seed),
+              on);
+      network.freeze();
+      int count = limit == null ? images.size() : Math.min(limit, images.size());
+      int[] first = IntStream.range(0, count).toArray();
+      try (Batches batches = Batches.over(images, first).batchSize(batch).device(on).build()) {
+        List<Evaluation.Result> results =
+            new Evaluation(network, ball, new Seeds(seed)).run(names, batches, (a, n) -> {});
+        System.out.println(
+            Tables.text(
+                "%s on %s, %s ε %s, seed %d".formatted(model, data, norm, epsilon, seed), results));
+        if (json != null) {
+          write(on, radius, results);
+        }
+      }
+    }
+  }
+
+  private void write(Device on, double radius, List<Evaluation.Result> results) {
+    JsonObject object = new JsonObject();
+    object.addProperty("model", model);
+    object.addProperty("data", data);
+    object.addProperty("norm", norm.name());
+    object.addProperty("epsilon", radius);
+    object.addProperty("seed", seed);
+    object.addProperty("batch", batch);
+    object.addProperty("images", results.get(0).images());
+    object.add("environment", Common.environment(on));
+    object.add("results", Tables.json(results));
+    try {
+      Path part = json.resolveSibling("." + json.getFileName() + ".part");
+      Files.writeString(part, new GsonBuilder().setPrettyPrinting().create().toJson(object) + "\n");
+      Files.move(
+          part,
+          json,
+          java.nio.file.StandardCopyOption.ATOMIC_MOVE,
+          java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+    } catch (IOException e) {
+      throw new UsageException(
+          "--json %s cannot be written (%s); name another file"
+              .formatted(json, e.getClass().getSimpleName()),
+          e);
+    }
+  }
+}

@@ -1,0 +1,114 @@
+package bridge.cli;
+
+import bridge.UsageException;
+import bridge.report.HtmlReport;
+import bridge.torch.Device;
+import bridge.torch.Natives;
+import bridge.torch.ParentDeath;
+import bridge.train.Recipe;
+import bridge.train.Recipes;
+import bridge.train.RunFolder;
+import bridge.train.Trainer;
+import com.google.gson.JsonObject;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Trains a student by a recipe. */
+@Command(
+    name = "train",
+    mixinStandardHelpOptions = true,
+    description = "Trains a student by a recipe; Ctrl-C saves, --resume goes on.")
+final class TrainCommand implements Callable<Integer> {
+  @Parameters(paramLabel = "RECIPE", description = "A built-in recipe's name or a JSON file.")
+  private String recipe;
+
+  @Option(names = "--out", paramLabel = "DIR", description = "Run folder (runs/NAME).")
+  private Path out;
+
+  @Option(
+      names = "--set",
+      paramLabel = "PATH=VALUE",
+      description = "Changes one value of the recipe, for instance attack.epsilon=4/255.")
+  private List<String> sets = new ArrayList<>();
+
+  @Option(names = "--resume", description = "Goes on with the run in the folder, if there is one.")
+  private boolean resume;
+
+  @Option(
+      names = "--device",
+      paramLabel = "DEVICE",
+      defaultValue = "auto",
+      description = "auto, cpu, cuda or cuda:INDEX (${DEFAULT-VALUE}).")
+  private String device;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads of an operation on the processor (all cores).")
+  private Integer threads;
+
+  @Option(names = "--seed", paramLabel = "N", description = "The recipe's seed.")
+  private Long seed;
+
+  @Option(
+      names = "--max-steps",
+      paramLabel = "N",
+      description = "Stops after so many steps of the run, its state saved.")
+  private Long maxSteps;
+
+  @Override
+  public Integer call() {
+    Recipe parsed = Recipe.from(json());
+    Common.positive("--threads", threads);
+    Common.positive("--max-steps", maxSteps);
+    Path path = out == null ? Path.of("runs", parsed.name()) : out;
+    try (RunFolder folder = RunFolder.open(path, resume)) {
+      Shutdown.watch();
+      Natives.setThreads(threads == null ? Runtime.getRuntime().availableProcessors() : threads);
+      Device on = Device.parse(device);
+      RunLog log = new RunLog(folder);
+      folder.writeJson("environment.json", Common.environment(on));
+      try (log) {
+        long limit = maxSteps == null ? Long.MAX_VALUE : maxSteps;
+        Trainer trainer = new Trainer(parsed, folder, on, limit, Shutdown::asked, log);
+        Trainer.Outcome outcome = trainer.run();
+        return end(outcome, trainer, parsed, folder, log);
+      }
+    }
+  }
+
+  private JsonObject json() {
+    JsonObject json = Recipes.load(recipe);
+    sets.forEach(set -> Recipes.set(json, set));
+    if (seed != null) {
+      json.addProperty("seed", seed);
+    }
+    return json;
+  }
+
+  private int end(
+      Trainer.Outcome outcome, Trainer trainer, Recipe parsed, RunFolder folder, RunLog log) {
+    switch (outcome) {
+      case STOPPED -> {
+        log.message("stopped, state saved; go on with --resume");
+        return Main.STOPPED;
+      }
+      case STEPS_DONE -> log.message("stopped after --max-steps, state saved");
+      case FINISHED -> {
+        JsonObject evaluation = Tables.evaluation(trainer.evaluated(), parsed);
+        folder.writeJson("evaluation.json", evaluation);
+        for (Trainer.Evaluated evaluated : trainer.evaluated()) {
+          log.message(Tables.text(folder.file(evaluated.file()).toString(), evaluated.results()));
+        }
+      }
+    }
+    HtmlReport.write(folder.path());
+    log.message("run folder " + folder.path());
+    return 0;
+  }
+}

@@ -1,0 +1,166 @@
+package bridge.train;
+
+import bridge.UsageException;
+import bridge.data.Augment;
+import bridge.data.Batches;
+import bridge.data.DataSpec;
+import bridge.data.ImageSet;
+import bridge.data.Split;
+import bridge.data.Splits;
+import bridge.method.Method;
+import bridge.method.Methods;
+import bridge.method.Setting;
+import bridge.model.ModelSpec;
+import bridge.model.Models;
+import bridge.model.Network;
+import bridge.model.Normalisation;
+import bridge.torch.Device;
+import bridge.torch.Seeds;
+import bridge.torch.Tensor;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What a recipe names, made: data, networks, method, optimiser. Tensors belong to the scope it was
+ * made in; closing frees the data.
+ */
+final class Assembly implements AutoCloseable {
+  private final Recipe recipe;
+  private final Device device;
+  private final ImageSet train;
+  private ImageSet test;
+  private final Splits split;
+
+  final Seeds seeds;
+  final Network student;
+  final Method method;
+  final Optimizer optimizer;
+  final Average average;
+  final Batches batches;
+
+  Assembly(Recipe recipe, Device device) {
+    this.recipe = recipe;
+    this.device = device;
+    this.seeds = new Seeds(recipe.seed);
+    DataSpec spec = DataSpec.parse(recipe.data);
+    train = spec.load(Split.TRAIN);
+    try {
+      check();
+      student = build(recipe.student);
+      List<Setting.Teacher> teachers = new ArrayList<>();
+      for (Recipe.Model teacher : recipe.teachers) {
+        teachers.add(teacher(teacher, teachers));
+      }
+      long[] shape = {train.channels(), train.height(), train.width()};
+      method =
+          Methods.create(
+              recipe.method,
+              new Setting(student, teachers, train.classes(), shape, seeds, device));
+      optimizer = recipe.optimizer.over(trained());
+      average = new Average(recipe.average, student);
+      split = Splits.of(train, recipe.select.validation(), seeds);
+      Augment augment = new Augment(recipe.augment.pad(), recipe.augment.flip());
+      batches =
+          Batches.over(train, split.training())
+              .batchSize(recipe.batch)
+              .augment(augment)
+              .shuffle(true)
+              .seeds(seeds)
+              .device(device)
+              .build();
+    } catch (RuntimeException e) {
+      train.close();
+      throw e;
+    }
+  }
+
+  private void check() {
+    if (recipe.select.validation() >= train.size()) {
+      throw new UsageException(
+          "select.validation must be less than the %d training images, found %d"
+              .formatted(train.size(), recipe.select.validation()));
+    }
+    if (train.height() != train.width()) {
+      throw new UsageException(
+          "images must be square, found %d×%d in %s"
+              .formatted(train.height(), train.width(), recipe.data));
+    }
+  }
+
+  private Network build(Recipe.Model model) {
+    return Models.build(
+        ModelSpec.parse(model.model()),
+        train.channels(),
+        train.classes(),
+        train.height(),
+        new Normalisation(model.mean(), model.std()),
+        seeds,
+        device);
+  }
+
+  private Setting.Teacher teacher(Recipe.Model model, List<Setting.Teacher> before) {
+    Network network = build(model);
+    network.freeze();
+    network.channelsLast();
+    String file = model.model().replaceFirst(".*[/@]", "").replaceFirst("\\.\\w+$", "");
+    long same = before.stream().filter(t -> t.name().startsWith(file)).count();
+    String feature =
+        model.features().equals("penultimate") ? network.penultimate() : model.features();
+    return new Setting.Teacher(same == 0 ? file : file + "-" + (same + 1), network, feature);
+  }
+
+  /** The student's and the method's parameters by name. */
+  private Map<String, Tensor> trained() {
+    Map<String, Tensor> all = new LinkedHashMap<>();
+    student.parameters().forEach((name, p) -> all.put("student/" + name, p));
+    method.parameters().forEach((name, p) -> all.put("method/" + name, p));
+    return all;
+  }
+
+  /** The live tensors that a resumed run needs. */
+  TrainingState state() {
+    return new TrainingState()
+        .with("student", student.stateDict())
+        .with("optimizer", optimizer.state())
+        .with("average", average.state())
+        .with("method", method.state());
+  }
+
+  int validationImages() {
+    return split.validation().length;
+  }
+
+  /** The held-out images, unaugmented, in order. */
+  Batches validation() {
+    return plain(train, split.validation());
+  }
+
+  /** The first test images, unaugmented, in order. */
+  Batches test() {
+    if (test == null) {
+      test = DataSpec.parse(recipe.data).load(Split.TEST);
+    }
+    int limit = recipe.evaluate.limit() == 0 ? test.size() : recipe.evaluate.limit();
+    int[] first = java.util.stream.IntStream.range(0, Math.min(limit, test.size())).toArray();
+    return plain(test, first);
+  }
+
+  private Batches plain(ImageSet set, int[] indices) {
+    return Batches.over(set, indices)
+        .batchSize(recipe.evaluate.batch())
+        .seeds(seeds)
+        .device(device)
+        .build();
+  }
+
+  @Override
+  public void close() {
+    batches.close();
+    train.close();
+    if (test != null) {
+      test.close();
+    }
+  }
+}

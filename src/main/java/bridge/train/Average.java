@@ -1,0 +1,110 @@
+package bridge.train;
+
+import bridge.Options;
+import bridge.model.Network;
+import bridge.torch.NoGrad;
+import bridge.torch.Scope;
+import bridge.torch.Tensor;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * A running average of the student's parameters: EMA after every step, or SWA (Izmailov et al.
+ * 2018), the plain mean of what epochs from {@code startEpoch} on ended with.
+ *
+ * <p>The average is what is validated and written to {@code best.pth} and {@code last.pth}. Batch
+ * statistics belong to other weights then, so they are estimated anew ({@link #swapIn}).
+ */
+final class Average {
+  enum Kind {
+    NONE,
+    EMA,
+    SWA
+  }
+
+  record Settings(Kind kind, double decay, int startEpoch, int batches) {
+    static Settings from(Options options) {
+      Settings settings =
+          new Settings(
+              options.choice("name", Kind.NONE),
+              options.number("decay", 0.999, 0, 1),
+              options.integer("startEpoch", 1, 1, 1_000_000),
+              options.integer("batchNormBatches", 50, 0, 1_000_000));
+      options.done();
+      return settings;
+    }
+  }
+
+  private final Settings settings;
+  private final Network student;
+  private final Map<String, Tensor> mean = new LinkedHashMap<>();
+  private int count;
+
+  Average(Settings settings, Network student) {
+    this.settings = settings;
+    this.student = student;
+    if (settings.kind != Kind.NONE) {
+      student.parameters().forEach((name, p) -> mean.put(name, p.detach().copy()));
+    }
+  }
+
+  /** After an optimiser step. */
+  void afterStep(int epoch) {
+    if (settings.kind == Kind.EMA) {
+      // the average begins as a copy of the weights at its first epoch
+      blend(epoch >= settings.startEpoch ? 1 - settings.decay : 1);
+    }
+  }
+
+  /** After the last step of an epoch. */
+  void afterEpoch(int epoch) {
+    if (settings.kind == Kind.SWA && epoch >= settings.startEpoch) {
+      count++;
+      blend(1.0 / count);
+    }
+  }
+
+  private void blend(double weight) {
+    try (Scope _ = Scope.open("average");
+        NoGrad _ = NoGrad.enter()) {
+      student.parameters().forEach((name, p) -> mean.get(name).lerp_(p.detach(), weight));
+    }
+  }
+
+  /** Whether there is an average that stands for the student after this epoch. */
+  boolean active(int epoch) {
+    return settings.kind != Kind.NONE && epoch >= settings.startEpoch;
+  }
+
+  /**
+   * Puts the averaged weights into the student until closed; batch statistics are estimated with
+   * {@code batches} in training mode.
+   *
+   * @param batches hands the given number of batches of images to the network in training mode
+   */
+  Trainer.Averaged swapIn(java.util.function.IntConsumer batches) {
+    Map<String, Tensor> before = new LinkedHashMap<>();
+    try (NoGrad _ = NoGrad.enter()) {
+      student.stateDict().forEach((name, t) -> before.put(name, t.detach().copy()));
+      student.parameters().forEach((name, p) -> p.copy_(mean.get(name)));
+      batches.accept(settings.batches);
+    }
+    return () -> {
+      try (NoGrad _ = NoGrad.enter()) {
+        student.stateDict().forEach((name, t) -> t.copy_(before.get(name)));
+      }
+    };
+  }
+
+  Map<String, Tensor> state() {
+    return mean;
+  }
+
+  int count() {
+    return count;
+  }
+
+  void restoreCount(int count) {
+    this.count = count;
+  }
+}

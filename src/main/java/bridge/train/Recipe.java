@@ -1,0 +1,185 @@
+package bridge.train;
+
+import bridge.Options;
+import bridge.UsageException;
+import bridge.attack.Pgd;
+import com.google.gson.JsonObject;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * One training run, read from JSON and checked before anything is loaded.
+ *
+ * <p>The method's own options are read by the method ({@link #method}); after that {@link
+ * #resolved} holds every setting with the value it had, defaults included.
+ */
+public final class Recipe {
+  /** The longest run that is not a slip of the keyboard. */
+  private static final int MOST_EPOCHS = 1_000_000;
+
+  /**
+   * A network as a recipe names it.
+   *
+   * @param model {@code ARCH}, {@code ARCH@FILE} or a TorchScript file
+   * @param features the submodule whose output is its feature; {@code penultimate} for the last
+   */
+  record Model(String model, String role, String features, List<Double> mean, List<Double> std) {
+    static Model from(Options options, String role) {
+      Options normalisation = options.object("normalisation");
+      Model model =
+          new Model(
+              options.text("model", null),
+              options.text("role", role),
+              options.text("features", "penultimate"),
+              list(normalisation.numbers("mean")),
+              list(normalisation.numbers("std")));
+      normalisation.done();
+      options.done();
+      return model;
+    }
+
+    private static List<Double> list(double[] values) {
+      return java.util.Arrays.stream(values).boxed().toList();
+    }
+  }
+
+  /** Which of the epochs' students is {@code best.pth}. */
+  enum Metric {
+    /** The highest accuracy under PGD on the held-out images. */
+    ROBUST,
+    /** The highest clean accuracy on them. */
+    CLEAN,
+    /** The mean of the two. */
+    MEAN
+  }
+
+  /**
+   * @param validation how many training images are held out; 0 for none, then best is last
+   * @param steps of the PGD that validates
+   */
+  record Select(int validation, Metric metric, int steps, int every) {}
+
+  /**
+   * @param limit how many test images; 0 for all
+   */
+  record Evaluate(List<String> attacks, int limit, int batch) {}
+
+  /** Random crop after zero padding, and horizontal flip. */
+  record Augmentation(int pad, boolean flip) {}
+
+  private final Options options;
+  final String name;
+  final String data;
+  final Model student;
+  final List<Model> teachers;
+  final Options method;
+  final Pgd attack;
+  final Optimizer.Settings optimizer;
+  final Schedule schedule;
+  final int epochs;
+  final int batch;
+  final Augmentation augment;
+  final Average.Settings average;
+  final Select select;
+  final Evaluate evaluate;
+  final long seed;
+
+  private Recipe(Options options) {
+    this.options = options;
+    name = options.text("name", null);
+    if (!name.matches("[A-Za-z0-9][A-Za-z0-9._-]*")) {
+      throw new UsageException(
+          "name must be letters, digits, '.', '_' and '-', since it names a folder; found " + name);
+    }
+    options.text("description", "");
+    data = options.text("data", null);
+    student = Model.from(options.object("student"), "student");
+    teachers = new ArrayList<>();
+    for (Options teacher : options.objects("teachers")) {
+      teachers.add(Model.from(teacher, "standard"));
+    }
+    method = options.object("method");
+    attack = Pgd.from(options.object("attack"));
+    optimizer = Optimizer.from(options.object("optimizer"));
+    schedule = Schedule.from(options.object("schedule"));
+    epochs = options.integer("epochs", 100, 1, MOST_EPOCHS);
+    batch = options.integer("batch", 128, 1, 65_536);
+    augment = augmentation(options.object("augment"));
+    average = Average.Settings.from(options.object("average"));
+    select = select(options.object("select"));
+    evaluate = evaluate(options.object("evaluate"));
+    precision(options);
+    seed = options.whole("seed", 1);
+    options.done();
+  }
+
+  /**
+   * Reads and checks all but the method's options.
+   *
+   * @throws UsageException for an unknown key or a value that cannot be
+   */
+  public static Recipe from(JsonObject json) {
+    return new Recipe(new Options("", json));
+  }
+
+  private static Augmentation augmentation(Options options) {
+    Augmentation augment =
+        new Augmentation(options.integer("pad", 0, 0, 64), options.flag("flip", false));
+    options.done();
+    return augment;
+  }
+
+  private static Select select(Options options) {
+    Select select =
+        new Select(
+            options.integer("validation", 1000, 0, 10_000_000),
+            options.choice("metric", Metric.ROBUST),
+            options.integer("steps", 10, 1, 1000),
+            options.integer("every", 1, 1, MOST_EPOCHS));
+    options.done();
+    return select;
+  }
+
+  private static Evaluate evaluate(Options options) {
+    Evaluate evaluate =
+        new Evaluate(
+            options.texts("attacks", "clean", "fgsm", "pgd20"),
+            options.integer("limit", 0, 0, 10_000_000),
+            options.integer("batch", 250, 1, 65_536));
+    options.done();
+    return evaluate;
+  }
+
+  private static void precision(Options options) {
+    String precision = options.text("precision", "float32");
+    if (!precision.equals("float32")) {
+      throw new UsageException("precision must be float32, found " + precision);
+    }
+  }
+
+  public String name() {
+    return name;
+  }
+
+  public String data() {
+    return data;
+  }
+
+  public int epochs() {
+    return epochs;
+  }
+
+  public int batch() {
+    return batch;
+  }
+
+  /** The radius of the training attack, which the evaluation uses too. */
+  public Pgd attack() {
+    return attack;
+  }
+
+  /** Every setting asked for so far with the value it had. */
+  public JsonObject resolved() {
+    return options.resolved();
+  }
+}

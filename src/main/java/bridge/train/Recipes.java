@@ -1,0 +1,160 @@
+package bridge.train;
+
+import bridge.Options;
+import bridge.UsageException;
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
+import com.google.gson.JsonPrimitive;
+import com.google.gson.Strictness;
+import com.google.gson.stream.JsonReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.StringReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+/** Recipes as JSON: those built in, those in files, and single values set on the command line. */
+public final class Recipes {
+  private static final String FOLDER = "/bridge/recipes/";
+
+  private Recipes() {}
+
+  /** The built-in recipes' names, in the order in which they are listed. */
+  public static List<String> names() {
+    return resource("index.txt").lines().filter(line -> !line.isBlank()).toList();
+  }
+
+  /** A built-in recipe as it is written. */
+  public static String text(String name) {
+    if (!names().contains(name)) {
+      throw unknown(name);
+    }
+    return resource(name + ".json");
+  }
+
+  /**
+   * A built-in recipe by name, or a file's.
+   *
+   * @throws UsageException if there is neither, or the file is no JSON object
+   */
+  public static JsonObject load(String nameOrFile) {
+    if (names().contains(nameOrFile)) {
+      return parse(nameOrFile, text(nameOrFile));
+    }
+    Path file = Path.of(nameOrFile);
+    if (!Files.isRegularFile(file)) {
+      throw unknown(nameOrFile);
+    }
+    try {
+      return parse(nameOrFile, Files.readString(file));
+    } catch (IOException e) {
+      throw new UsageException("recipe " + file + " cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  private static UsageException unknown(String name) {
+    return new UsageException(
+        "recipe %s is neither a file nor built in%s; bridge recipes lists those built in"
+            .formatted(name, Options.hint(name, names())));
+  }
+
+  private static JsonObject parse(String name, String text) {
+    try {
+      JsonReader reader = new JsonReader(new StringReader(text));
+      reader.setStrictness(Strictness.STRICT);
+      return JsonParser.parseReader(reader).getAsJsonObject();
+    } catch (JsonParseException | IllegalStateException e) {
+      String why = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+      throw new UsageException(
+          "recipe %s is not a JSON object: %s".formatted(name, why.replaceFirst("^.*?: ", "")), e);
+    }
+  }
+
+  /**
+   * Sets one value: {@code attack.epsilon=0.1}, {@code teachers[0].model=a.pt}. What is JSON is
+   * taken as JSON, anything else as text.
+   *
+   * @throws UsageException if the path leads through something that is neither object nor list
+   */
+  public static void set(JsonObject recipe, String assignment) {
+    int equals = assignment.indexOf('=');
+    if (equals < 1) {
+      throw new UsageException("--set takes PATH=VALUE, found " + assignment);
+    }
+    String[] path = assignment.substring(0, equals).split("\\.|(?=\\[)");
+    JsonElement at = recipe;
+    for (int i = 0; i < path.length - 1; i++) {
+      at = inside(at, path[i], assignment);
+    }
+    String last = path[path.length - 1];
+    JsonElement value = value(assignment.substring(equals + 1));
+    if (last.startsWith("[")) {
+      array(at, assignment).set(index(last, at, assignment), value);
+    } else if (at.isJsonObject()) {
+      at.getAsJsonObject().add(last, value);
+    } else {
+      throw nowhere(assignment);
+    }
+  }
+
+  private static JsonElement inside(JsonElement at, String key, String assignment) {
+    if (key.startsWith("[")) {
+      return array(at, assignment).get(index(key, at, assignment));
+    }
+    if (!at.isJsonObject()) {
+      throw nowhere(assignment);
+    }
+    JsonObject object = at.getAsJsonObject();
+    if (!object.has(key)) {
+      object.add(key, new JsonObject());
+    }
+    return object.get(key);
+  }
+
+  private static JsonArray array(JsonElement at, String assignment) {
+    if (!at.isJsonArray()) {
+      throw nowhere(assignment);
+    }
+    return at.getAsJsonArray();
+  }
+
+  private static int index(String bracket, JsonElement at, String assignment) {
+    String digits = bracket.replaceAll("[\\[\\]]", "");
+    int size = at.isJsonArray() ? at.getAsJsonArray().size() : 0;
+    if (!digits.matches("\\d{1,6}") || Integer.parseInt(digits) >= size) {
+      throw nowhere(assignment);
+    }
+    return Integer.parseInt(digits);
+  }
+
+  private static UsageException nowhere(String assignment) {
+    return new UsageException("--set %s leads nowhere in the recipe".formatted(assignment));
+  }
+
+  private static JsonElement value(String text) {
+    try {
+      JsonReader reader = new JsonReader(new StringReader(text));
+      reader.setStrictness(Strictness.STRICT);
+      JsonElement value = JsonParser.parseReader(reader);
+      return value.isJsonNull() ? new JsonPrimitive(text) : value;
+    } catch (JsonParseException e) {
+      return new JsonPrimitive(text);
+    }
+  }
+
+  private static String resource(String file) {
+    try (InputStream in = Recipes.class.getResourceAsStream(FOLDER + file)) {
+      if (in == null) {
+        throw new IllegalStateException("the program lacks its resource " + FOLDER + file);
+      }
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new IllegalStateException("the program's resource " + file + " is damaged", e);
+    }
+  }
+}

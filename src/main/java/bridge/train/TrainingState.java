@@ -1,0 +1,65 @@
+package bridge.train;
+
+import bridge.checkpoint.TensorFile;
+import bridge.torch.NoGrad;
+import bridge.torch.Scope;
+import bridge.torch.Tensor;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * Everything a resumed run needs, in one file: student, optimiser, average, method, the epoch's
+ * sums, and where the run stands. Random numbers need none: every stream is a function of the seed
+ * and the step.
+ */
+final class TrainingState {
+  private final Map<String, Tensor> tensors = new LinkedHashMap<>();
+
+  /** Adds live tensors under {@code part/name}; they are read at each save, written at a restore. */
+  TrainingState with(String part, Map<String, Tensor> state) {
+    state.forEach((name, tensor) -> tensors.put(part + "/" + name, tensor));
+    return this;
+  }
+
+  void save(Path file, Position position, Map<String, Tensor> more) {
+    Map<String, Tensor> all = new LinkedHashMap<>(tensors);
+    all.putAll(more);
+    try {
+      Files.createDirectories(file.getParent());
+    } catch (java.io.IOException e) {
+      throw new TrainingException("folder %s cannot be made".formatted(file.getParent()), e);
+    }
+    TensorFile.write(file, all, Map.of("position", position.toJson()));
+  }
+
+  /**
+   * Fills the live tensors from a file.
+   *
+   * @return where the run stood
+   */
+  Position restore(Path file, java.util.function.BiConsumer<String, Tensor> others) {
+    try (Scope _ = Scope.open("restore");
+        NoGrad _ = NoGrad.enter();
+        TensorFile saved = TensorFile.read(file)) {
+      tensors.forEach(
+          (name, tensor) -> {
+            Tensor from = saved.tensors().get(name);
+            if (from == null || !java.util.Arrays.equals(from.sizes(), tensor.sizes())) {
+              throw new TrainingException(
+                  "%s does not fit this recipe: %s is %s, expected %s"
+                      .formatted(file, name, from, tensor));
+            }
+            tensor.copy_(from);
+          });
+      saved.tensors().forEach(
+          (name, tensor) -> {
+            if (!tensors.containsKey(name)) {
+              others.accept(name, tensor);
+            }
+          });
+      return Position.fromJson(saved.metadata().get("position"));
+    }
+  }
+}
