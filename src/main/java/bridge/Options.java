@@ -53,8 +53,7 @@ public final class Options {
   }
 
   private UsageException wrong(String key, String expected, JsonElement found) {
-    return new UsageException(
-        "%s must be %s, found %s".formatted(path(key), expected, found));
+    return new UsageException("%s must be %s, found %s".formatted(path(key), expected, found));
   }
 
   /** A text; {@code fallback} null means that it must be given. */
@@ -86,8 +85,7 @@ public final class Options {
 
   private double number(String key, JsonElement fallback, double low, double high) {
     JsonElement value = take(key, fallback);
-    String range =
-        high == Double.MAX_VALUE ? "a number from %s on" : "a number from %s to %s";
+    String range = high == Double.MAX_VALUE ? "a number from %s on" : "a number from %s to %s";
     double number =
         value.isJsonPrimitive() && !value.getAsJsonPrimitive().isBoolean()
             ? parse(value.getAsString())
@@ -130,7 +128,10 @@ public final class Options {
     throw new UsageException(
         "%s must be one of %s, found %s%s"
             .formatted(
-                path(key), String.join(", ", names), text, hint(text.toUpperCase(Locale.ROOT), names)));
+                path(key),
+                String.join(", ", names),
+                text,
+                hint(text.toUpperCase(Locale.ROOT), names)));
   }
 
   /** A list of numbers; one number stands for a list of one. */
@@ -138,7 +139,8 @@ public final class Options {
     JsonArray none = new JsonArray();
     Arrays.stream(fallback).forEach(none::add);
     JsonElement value = take(key, none);
-    List<JsonElement> items = value.isJsonArray() ? value.getAsJsonArray().asList() : List.of(value);
+    List<JsonElement> items =
+        value.isJsonArray() ? value.getAsJsonArray().asList() : List.of(value);
     double[] numbers = new double[items.size()];
     for (int i = 0; i < numbers.length; i++) {
       JsonElement item = items.get(i);
@@ -155,7 +157,8 @@ public final class Options {
     JsonArray none = new JsonArray();
     Arrays.stream(fallback).forEach(none::add);
     JsonElement value = take(key, none);
-    List<JsonElement> items = value.isJsonArray() ? value.getAsJsonArray().asList() : List.of(value);
+    List<JsonElement> items =
+        value.isJsonArray() ? value.getAsJsonArray().asList() : List.of(value);
     List<String> texts = new ArrayList<>();
     for (JsonElement item : items) {
       if (!item.isJsonPrimitive() || !item.getAsJsonPrimitive().isString()) {
@@ -189,7 +192,10 @@ public final class Options {
   }
 
   private Options nested(
-      String key, String place, JsonElement value, java.util.function.BiConsumer<String, JsonElement> to) {
+      String key,
+      String place,
+      JsonElement value,
+      java.util.function.BiConsumer<String, JsonElement> to) {
     if (!value.isJsonObject()) {
       throw new UsageException("%s must be an object, found %s".formatted(place, value));
     }

@@ -95,8 +95,7 @@ class RectificationAndFusionTest {
         new double[] {2.5, 1, -1, .2, .3, .3, 1.2, 1.6, -.3, .2, 0, .2, .9, .1, 1.1},
         swapped.get(1).toDoubles());
     assertArrayEquals(
-        new double[] {2, 1, 0, 0, 0, 0, .5, 3.5, 0, 0, .5, 0, 0, 1, 2},
-        swapped.get(2).toDoubles());
+        new double[] {2, 1, 0, 0, 0, 0, .5, 3.5, 0, 0, .5, 0, 0, 1, 2}, swapped.get(2).toDoubles());
     assertArrayEquals(
         new double[] {1, 2, 0, 0, 0},
         teachers.get(2).narrow(0, 0, 1).toDoubles(),
@@ -189,8 +188,7 @@ class RectificationAndFusionTest {
   }
 
   private void check(Fusion.Weights weights, double[] expected) {
-    Fusion fusion =
-        new Fusion(weights, Fusion.From.RAW, Fusion.Space.PROB, 1, 0.5, true);
+    Fusion fusion = new Fusion(weights, Fusion.From.RAW, Fusion.Space.PROB, 1, 0.5, true);
     Tensor a = fusion.weights(teachers, teachers, labels);
     assertArrayEquals(expected, a.select(0, 0).toDoubles(), 1e-9, weights.name());
   }
@@ -250,16 +248,13 @@ class RectificationAndFusionTest {
   @Test
   void logitFusionIsTheSoftmaxOfTheWeightedMean() {
     Fusion plain =
-        new Fusion(
-            Fusion.Weights.UNIFORM, Fusion.From.RAW, Fusion.Space.LOGIT, 2, 1, false);
+        new Fusion(Fusion.Weights.UNIFORM, Fusion.From.RAW, Fusion.Space.LOGIT, 2, 1, false);
     Tensor a = plain.weights(teachers, teachers, labels);
     Tensor mean =
         teachers.get(0).add(teachers.get(1)).add(teachers.get(2)).div(3).div(2).softmax(1);
-    assertArrayEquals(
-        mean.toDoubles(), plain.target(a, teachers).toDoubles(), 1e-12);
+    assertArrayEquals(mean.toDoubles(), plain.target(a, teachers).toDoubles(), 1e-12);
     Fusion aligned =
-        new Fusion(
-            Fusion.Weights.UNIFORM, Fusion.From.RAW, Fusion.Space.LOGIT, 2, 1, true);
+        new Fusion(Fusion.Weights.UNIFORM, Fusion.From.RAW, Fusion.Space.LOGIT, 2, 1, true);
     List<Tensor> louder = List.of(teachers.get(0).mul(9), teachers.get(1), teachers.get(2));
     assertArrayEquals(
         aligned.target(a, teachers).toDoubles(),

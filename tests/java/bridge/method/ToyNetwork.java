@@ -9,7 +9,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Two layers in float64 with a smooth bend between, so that finite differences are exact enough. */
+/**
+ * Two layers in float64 with a smooth bend between, so that finite differences are exact enough.
+ */
 final class ToyNetwork implements Network {
   private final int classes;
   private final long[] shape;

@@ -33,8 +33,7 @@ public record Ball(Norm norm, double epsilon) {
   /** The nearest allowed image: back into the ball around {@code images}, then into [0, 1]. */
   Tensor project(Tensor adversarial, Tensor images) {
     return switch (norm) {
-      case LINF ->
-          adversarial.clamp(images.sub(epsilon), images.add(epsilon)).clamp_(0, 1);
+      case LINF -> adversarial.clamp(images.sub(epsilon), images.add(epsilon)).clamp_(0, 1);
       case L2 -> {
         Tensor delta = adversarial.sub(images);
         Tensor shrink = delta.norm2Keep(1, 2, 3).clampMin(TINY).pow(-1).mul(epsilon).clamp(0, 1);

@@ -17,8 +17,7 @@ import bridge.torch.Tensor;
  * @param stepSize in units of the pixel range [0, 1]
  * @param mode how batch normalisation works meanwhile; nearly all released code uses evaluation
  */
-public record Pgd(
-    String name, Ball ball, double stepSize, int steps, Start start, NetworkMode mode)
+public record Pgd(String name, Ball ball, double stepSize, int steps, Start start, NetworkMode mode)
     implements Attack {
 
   /** The network's mode during the attack; what was before is restored afterwards. */
@@ -55,8 +54,7 @@ public record Pgd(
 
   @Override
   public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
-    return perturb(
-        network, x -> Losses.crossEntropy(network.logits(x), labels), images, noise);
+    return perturb(network, x -> Losses.crossEntropy(network.logits(x), labels), images, noise);
   }
 
   /**

@@ -18,7 +18,11 @@ import java.util.List;
  *     that the teacher with the largest scale does not lead
  */
 record Fusion(
-    Weights weights, From from, Space space, double temperature, double sharpness,
+    Weights weights,
+    From from,
+    Space space,
+    double temperature,
+    double sharpness,
     boolean standardise) {
 
   /** The weight of teacher k for a sample, from its logits z and label y. */
@@ -120,8 +124,7 @@ record Fusion(
       Tensor sum = weighted(weights, rectified.stream().map(this::aligned).toList());
       return sum.div(temperature).softmax(1);
     }
-    return weighted(
-        weights, rectified.stream().map(z -> z.div(temperature).softmax(1)).toList());
+    return weighted(weights, rectified.stream().map(z -> z.div(temperature).softmax(1)).toList());
   }
 
   private Tensor aligned(Tensor z) {

@@ -8,9 +8,9 @@ import java.util.Optional;
 /**
  * A training method in two functions: what the attack climbs and what the student descends.
  *
- * <p>The loop calls, for every batch, {@link #inner}, then the attack on it, then {@link #outer}.
- * A method that holds parameters of its own (projection heads) or other state hands them out, so
- * that they are trained, saved and restored with the rest.
+ * <p>The loop calls, for every batch, {@link #inner}, then the attack on it, then {@link #outer}. A
+ * method that holds parameters of its own (projection heads) or other state hands them out, so that
+ * they are trained, saved and restored with the rest.
  */
 public interface Method {
 

@@ -56,9 +56,7 @@ record Rectification(Rule rule, double strength, double margin, double temperatu
           case MIX -> mix(logits, y);
           case NONE -> throw new AssertionError();
         };
-    return strength == 1
-        ? rectified
-        : logits.mul(1 - strength).add(rectified, strength);
+    return strength == 1 ? rectified : logits.mul(1 - strength).add(rectified, strength);
   }
 
   /** Whether each sample [N] is predicted wrongly, hence rectified (bool). */

@@ -72,7 +72,8 @@ final class SaMdrad implements Method {
     ADV_IF_CORRECT
   }
 
-  private record Weights(double adv, double nat, double ce, double feat, double muAdv, double muNat) {
+  private record Weights(
+      double adv, double nat, double ce, double feat, double muAdv, double muNat) {
     static Weights from(Options options) {
       return new Weights(
           options.number("lambdaAdv", "5/6", 0, 1e6),
@@ -138,8 +139,7 @@ final class SaMdrad implements Method {
   /** One head per teacher; the widths are found by showing everyone an image of zeros. */
   private List<Head> heads(Setting setting) {
     List<Head> heads = new ArrayList<>();
-    Generator generator =
-        Generator.on(setting.device(), setting.seeds().derive("heads"));
+    Generator generator = Generator.on(setting.device(), setting.seeds().derive("heads"));
     long[] c = setting.imageShape();
     long from;
     long[] to = new long[teachers.size()];
@@ -149,7 +149,9 @@ final class SaMdrad implements Method {
         var _ = bridge.model.Mode.eval(student)) {
       type = student.parameters().values().iterator().next().dtype();
       Tensor zeros = Tensor.zeros(type, setting.device(), 1, c[0], c[1], c[2]);
-      from = form(student.forward(zeros, List.of(featLayer)).features().get(featLayer), "the student").size(1);
+      from =
+          form(student.forward(zeros, List.of(featLayer)).features().get(featLayer), "the student")
+              .size(1);
       for (int k = 0; k < to.length; k++) {
         to[k] = ask(zeros, true).features().get(k).size(1);
       }

@@ -11,7 +11,11 @@ import java.util.List;
  * @param imageShape C, H, W
  */
 public record Setting(
-    Network student, List<Teacher> teachers, int classes, long[] imageShape, Seeds seeds,
+    Network student,
+    List<Teacher> teachers,
+    int classes,
+    long[] imageShape,
+    Seeds seeds,
     Device device) {
 
   /**

@@ -54,7 +54,7 @@ public sealed interface ModelSpec {
       checkpoint.ifPresent(file -> check(text, file));
       return new BuiltIn(text, m.group(1), options(text, m.group(2)), checkpoint);
     }
-    Path file = path(text, text);
+    Path file = BundledModels.locate(path(text, text));
     if (Files.exists(file) || !m.matches()) {
       check(text, file);
       return new Script(text, file);

@@ -27,8 +27,7 @@ public record Device(int index) {
       }
       default -> {
         if (!text.matches("cuda(:\\d{1,3})?")) {
-          throw new UsageException(
-              "device must be auto, cpu, cuda or cuda:INDEX, found " + text);
+          throw new UsageException("device must be auto, cpu, cuda or cuda:INDEX, found " + text);
         }
       }
     }

@@ -72,8 +72,16 @@ public final class Natives {
   private static void unpack() throws IOException {
     String folder = FOLDER + (isCudaBuild() ? "-gpu" : "");
     Class<?> anchor = org.bytedeco.pytorch.presets.torch.class;
-    for (String library : new String[] {"libgomp.so.1", "libc10.so", "libc10_cuda.so",
-      "libtorch_cpu.so", "libtorch_cuda.so", "libtorch_cuda_linalg.so", "libtorch.so"}) {
+    for (String library :
+        new String[] {
+          "libgomp.so.1",
+          "libc10.so",
+          "libc10_cuda.so",
+          "libtorch_cpu.so",
+          "libtorch_cuda.so",
+          "libtorch_cuda_linalg.so",
+          "libtorch.so"
+        }) {
       if (anchor.getResource(folder + "/" + library) != null) {
         Loader.cacheResource(anchor, folder + "/" + library);
       }

@@ -151,8 +151,7 @@ public final class Tensor {
   }
 
   public static Tensor empty(DType type, Device device, long... shape) {
-    return make(
-        () -> torch.empty(shape, options(type, device), new MemoryFormatOptional()));
+    return make(() -> torch.empty(shape, options(type, device), new MemoryFormatOptional()));
   }
 
   static org.bytedeco.pytorch.Tensor pinned(long bytes) {
@@ -284,7 +283,7 @@ public final class Tensor {
   }
 
   public Tensor copy_(Tensor from) {
-    return self(() -> pointer.copy_(from.pointer, true));
+    return self(() -> pointer.copy_(from.pointer, false));
   }
 
   // ---- arithmetic --------------------------------------------------------------------------
@@ -858,5 +857,4 @@ public final class Tensor {
   Object owner() {
     return owner;
   }
-
 }
