@@ -8,17 +8,18 @@ import bridge.torch.Tensor;
 /**
  * The perturbations allowed: at most {@code epsilon} in this norm, and pixels stay in [0, 1].
  *
- * @param epsilon in units of the pixel range [0, 1]; from 0 to 1 for L∞
+ * @param epsilon in units of the pixel range [0, 1]; from 0 to 1 for L∞, to 1000 for L2
  */
 public record Ball(Norm norm, double epsilon) {
   /** Below this a gradient's length counts as 0, so that nothing is divided by it. */
   private static final double TINY = 1e-12;
 
   public Ball {
-    if (!(epsilon >= 0) || norm == Norm.LINF && epsilon > 1 || epsilon > 1000) {
+    int largest = norm == Norm.LINF ? 1 : 1000;
+    if (!(epsilon >= 0 && epsilon <= largest)) {
       throw new UsageException(
-          "epsilon must be from 0 to 1 for %s, found %s; write 8/255 for 8 grey levels"
-              .formatted(norm, epsilon));
+          "epsilon must be from 0 to %d for %s, found %s; write 8/255 for 8 grey levels"
+              .formatted(largest, norm, epsilon));
     }
   }
 

@@ -23,6 +23,8 @@ public final class AttackNames {
   /** Not an attack: the images as they are. */
   static final String CLEAN = "clean";
 
+  static final NamedAttack NONE = new NamedAttack(CLEAN, null);
+
   private static final Map<String, Function<Ball, Attack>> ALL = new LinkedHashMap<>();
 
   static {
@@ -69,8 +71,7 @@ public final class AttackNames {
   /** Clean, and PGD with this many steps of ε/4 from a uniform start. */
   static List<NamedAttack> validation(int steps, Ball ball) {
     return List.of(
-        new NamedAttack(CLEAN, null),
-        new NamedAttack("pgd" + steps, pgd("pgd" + steps, ball, ball.epsilon() / 4, steps)));
+        NONE, new NamedAttack("pgd" + steps, pgd("pgd" + steps, ball, ball.epsilon() / 4, steps)));
   }
 
   /** Checks names without making anything. */

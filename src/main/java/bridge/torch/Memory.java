@@ -151,7 +151,11 @@ public final class Memory implements AutoCloseable {
     return segment.asSlice(at, bytes).asByteBuffer();
   }
 
+  /** Where the bytes begin; as for all access, not after {@link #close}. */
   long address() {
+    if (!segment.scope().isAlive()) {
+      throw new IllegalStateException("this memory is already closed");
+    }
     return segment.address();
   }
 

@@ -46,9 +46,10 @@ public final class Scope implements AutoCloseable {
    * Moves a tensor to the scope around this one.
    *
    * @return the tensor itself
-   * @throws IllegalStateException if there is no outer scope
+   * @throws IllegalStateException if there is no outer scope, or this one is closed
    */
   public Tensor keep(Tensor tensor) {
+    check();
     if (outer == null) {
       throw new IllegalStateException("scope " + name + " has no outer scope to keep a tensor in");
     }

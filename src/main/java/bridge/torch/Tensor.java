@@ -80,8 +80,8 @@ public final class Tensor {
   /** A tensor whose storage is this memory, from {@code offset} bytes on; on the processor. */
   public static Tensor of(Memory memory, long offset, DType type, long... shape) {
     Scope.require();
-    long bytes = numel(shape) * type.bytes();
-    if (offset < 0 || offset + bytes > memory.size()) {
+    long bytes = Math.multiplyExact(numel(shape), type.bytes());
+    if (offset < 0 || bytes > memory.size() - offset) {
       throw new IndexOutOfBoundsException(
           "a tensor of %d bytes at %d does not fit in %d".formatted(bytes, offset, memory.size()));
     }

@@ -1,0 +1,337 @@
+package bridge.evaluate;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import bridge.UsageException;
+import bridge.attack.Ball;
+import bridge.attack.Fgsm;
+import bridge.attack.Norm;
+import bridge.data.Batches;
+import bridge.data.DataSpec;
+import bridge.data.ImageSet;
+import bridge.data.Split;
+import bridge.evaluate.Evaluation.Result;
+import bridge.model.ModelSpec;
+import bridge.model.Models;
+import bridge.model.Network;
+import bridge.model.Normalisation;
+import bridge.torch.Device;
+import bridge.torch.Generator;
+import bridge.torch.NoGrad;
+import bridge.torch.Scope;
+import bridge.torch.Seeds;
+import bridge.torch.Tensor;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Accuracies of a trained network on the embedded test images, counted again by hand. */
+class EvaluationTest {
+  private static final Ball BALL = new Ball(Norm.LINF, 0.05);
+  private static final Path CARDS = Path.of("models");
+
+  private static ImageSet mini;
+
+  private Scope scope;
+  private Network teacher;
+
+  @BeforeAll
+  static void read() {
+    mini = DataSpec.parse("fashion-mnist-mini").load(Split.TEST);
+  }
+
+  @AfterAll
+  static void free() {
+    mini.close();
+  }
+
+  @BeforeEach
+  void open() {
+    scope = Scope.open("test");
+    teacher = network("fmnist-resnet");
+  }
+
+  @AfterEach
+  void close() {
+    scope.close();
+  }
+
+  private static Network network(String name) {
+    Network network =
+        Models.build(
+            ModelSpec.parse(CARDS.resolve(name + ".pt").toString()),
+            1,
+            10,
+            28,
+            Normalisation.NONE,
+            new Seeds(1),
+            Device.CPU);
+    network.freeze();
+    return network;
+  }
+
+  private static Batches batches(ImageSet set, int images, int batchSize) {
+    return Batches.over(set, IntStream.range(0, images).toArray()).batchSize(batchSize).build();
+  }
+
+  private static List<Result> run(
+      Network network, Ball ball, int images, int batchSize, String... attacks) {
+    try (Batches batches = batches(mini, images, batchSize)) {
+      return new Evaluation(network, ball, new Seeds(3))
+          .run(List.of(attacks), batches, (attack, done) -> {});
+    }
+  }
+
+  private static float[] pixels(ImageSet set, int images) {
+    float[] pixels = new float[images * (int) set.imageBytes()];
+    for (int i = 0; i < pixels.length; i++) {
+      pixels[i] = set.pixels().getUByte(i) / 255f;
+    }
+    return pixels;
+  }
+
+  /** Which of the first images, as these pixels, are classified rightly: one batch by hand. */
+  private static boolean[] right(Network network, float[] pixels, ImageSet set) {
+    int images = pixels.length / (int) set.imageBytes();
+    boolean[] right = new boolean[images];
+    try (Scope _ = Scope.open("by hand");
+        NoGrad _ = NoGrad.enter()) {
+      float[] logits = network.logits(Tensor.of(pixels, images, 1, 28, 28)).toFloats();
+      for (int i = 0; i < images; i++) {
+        int best = 0;
+        for (int k = 1; k < 10; k++) {
+          best = logits[10 * i + k] > logits[10 * i + best] ? k : best;
+        }
+        right[i] = best == set.label(i);
+      }
+    }
+    return right;
+  }
+
+  private static int count(boolean[] right) {
+    return (int) IntStream.range(0, right.length).filter(i -> right[i]).count();
+  }
+
+  @Test
+  void cleanAccuracyIsWhatACountByHandGives() {
+    Result clean = run(teacher, BALL, 300, 128, "clean").get(0);
+    assertEquals(300, clean.images());
+    assertEquals(count(right(teacher, pixels(mini, 300), mini)), clean.correct());
+    assertEquals(clean.correct() / 300.0, clean.accuracy());
+    assertEquals(clean.correct(), clean.worstCorrect());
+    assertEquals(0, clean.meanPerturbation());
+    assertEquals(0, clean.maxPerturbation());
+  }
+
+  @ParameterizedTest
+  @EnumSource(Norm.class)
+  void epsilonZeroGivesTheCleanAccuracyForEveryAttack(Norm norm) {
+    String[] all = AttackNames.names().toArray(String[]::new);
+    List<Result> results = run(teacher, new Ball(norm, 0), 60, 30, all);
+    assertEquals(AttackNames.names(), results.stream().map(Result::attack).toList());
+    for (Result result : results) {
+      assertEquals(results.get(0).correct(), result.correct(), result::toString);
+      assertEquals(0, result.maxPerturbation(), result::toString);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"LINF, 0.05", "L2, 0.8"})
+  void attacksWeakenWithinTheBallAndTheWorstIsAtMostEach(Norm norm, double epsilon) {
+    String[] all = AttackNames.names().toArray(String[]::new);
+    List<Result> results = run(teacher, new Ball(norm, epsilon), 80, 40, all);
+    int clean = results.get(0).correct();
+    int worst = clean;
+    for (Result result : results.subList(1, results.size())) {
+      assertTrue(result.correct() < clean, result::toString);
+      assertTrue(result.worstCorrect() <= Math.min(worst, result.correct()), result::toString);
+      assertTrue(result.worstAccuracy() <= result.accuracy(), result::toString);
+      assertTrue(result.maxPerturbation() <= epsilon + 1e-6, result::toString);
+      assertTrue(result.meanPerturbation() <= result.maxPerturbation(), result::toString);
+      assertTrue(result.meanPerturbation() > epsilon / 2, result::toString);
+      worst = result.worstCorrect();
+    }
+  }
+
+  /**
+   * A long step up the loss mends some mistakes all the same; an image that is wrong without an
+   * attack is wrong under it, whether or not the clean images were asked for.
+   */
+  @Test
+  void whatIsWrongCleanIsWrongUnderEveryAttack() {
+    Ball far = new Ball(Norm.LINF, 0.5);
+    int images = 200;
+    boolean[] clean = right(teacher, pixels(mini, images), mini);
+    boolean[] attacked = right(teacher, fgsm(far, images), mini);
+    long mended = IntStream.range(0, images).filter(i -> attacked[i] && !clean[i]).count();
+    long robust = IntStream.range(0, images).filter(i -> attacked[i] && clean[i]).count();
+    assertTrue(mended > 0, "no mistake is mended, so this would show nothing");
+
+    Result alone = run(teacher, far, images, images, "fgsm").get(0);
+    List<Result> after = run(teacher, far, images, images, "clean", "fgsm");
+    List<Result> before = run(teacher, far, images, images, "fgsm", "clean");
+    assertEquals(robust, alone.correct());
+    assertEquals(robust, after.get(1).correct());
+    assertEquals(robust, before.get(0).correct());
+    assertEquals(count(clean), before.get(1).correct());
+    assertEquals(robust, before.get(1).worstCorrect());
+  }
+
+  private float[] fgsm(Ball ball, int images) {
+    try (Scope _ = Scope.open("by hand")) {
+      long[] labels = IntStream.range(0, images).mapToLong(mini::label).toArray();
+      return new Fgsm(ball)
+          .perturb(
+              teacher,
+              Tensor.of(pixels(mini, images), images, 1, 28, 28),
+              Tensor.of(labels, images),
+              Generator.on(Device.CPU, 1))
+          .toFloats();
+    }
+  }
+
+  @Test
+  void theBatchSizeDoesNotMatter() {
+    List<Result> one = run(teacher, BALL, 150, 150, "clean", "fgsm");
+    for (int batchSize : new int[] {1, 37, 64}) {
+      List<Result> other = run(teacher, BALL, 150, batchSize, "clean", "fgsm");
+      assertEquals(150, other.get(1).images());
+      assertEquals(one.get(0).correct(), other.get(0).correct());
+      // another order of summation may turn the sign of a gradient of nearly 0
+      assertEquals(one.get(1).correct(), other.get(1).correct(), 1);
+    }
+  }
+
+  @Test
+  void theSeedMakesTheSameResults() {
+    Result one = run(teacher, BALL, 40, 20, "pgd20").get(0);
+    Result again = run(teacher, BALL, 40, 20, "clean", "pgd20").get(1);
+    assertEquals(one.correct(), again.correct());
+    assertEquals(one.meanPerturbation(), again.meanPerturbation());
+  }
+
+  @Test
+  void validationIsCleanAndPgd() {
+    try (Batches batches = batches(mini, 40, 20)) {
+      List<Result> results = new Evaluation(teacher, BALL, new Seeds(3)).validate(5, batches);
+      assertEquals(List.of("clean", "pgd5"), results.stream().map(Result::attack).toList());
+      assertTrue(results.get(1).correct() < results.get(0).correct());
+    }
+  }
+
+  @Test
+  void progressTellsAttackAndImages() {
+    List<String> told = new ArrayList<>();
+    try (Batches batches = batches(mini, 50, 20)) {
+      new Evaluation(teacher, BALL, new Seeds(3))
+          .run(List.of("fgsm", "clean"), batches, (attack, done) -> told.add(attack + done));
+    }
+    assertEquals(List.of("fgsm20", "fgsm40", "fgsm50", "clean20", "clean40", "clean50"), told);
+  }
+
+  @Test
+  void noImagesGiveNoAccuracy() {
+    Result none = run(teacher, BALL, 0, 20, "fgsm").get(0);
+    assertEquals(0, none.images());
+    assertEquals(0, none.accuracy());
+    assertEquals(0, none.worstAccuracy());
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void theModeIsRestored(boolean training) {
+    teacher.train(training);
+    run(teacher, BALL, 20, 10, "clean", "fgsm");
+    assertEquals(training, teacher.training());
+    try (Batches batches = batches(mini, 20, 10)) {
+      Evaluation evaluation = new Evaluation(teacher, BALL, new Seeds(3));
+      assertThrows(
+          IllegalStateException.class,
+          () ->
+              evaluation.run(
+                  List.of("fgsm"),
+                  batches,
+                  (attack, done) -> {
+                    assertFalse(teacher.training());
+                    throw new IllegalStateException("stopped");
+                  }));
+    }
+    assertEquals(training, teacher.training());
+  }
+
+  @Test
+  void asManyTensorsAreAliveAfterAsBefore() {
+    run(teacher, BALL, 20, 10, "clean", "fgsm");
+    long before = Scope.alive();
+    run(teacher, BALL, 20, 10, "clean", "fgsm");
+    assertEquals(before, Scope.alive());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"pdg20, pgd20", "FGSM, fgsm", "cleen, clean", "pgd20_trades, pgd20-trades"})
+  void aWrongNameGetsTheNearest(String wrong, String near) {
+    UsageException e =
+        assertThrows(UsageException.class, () -> AttackNames.check(List.of("clean", wrong)));
+    assertEquals(
+        "unknown attack %s; did you mean %s?; known: clean, fgsm, pgd20, pgd20-trades"
+            .formatted(wrong, near),
+        e.getMessage());
+  }
+
+  @Test
+  void noNameIsRefused() {
+    assertThrows(UsageException.class, () -> AttackNames.check(List.of()));
+    assertThrows(UsageException.class, () -> AttackNames.check(List.of("")));
+  }
+
+  // ---- the cards of the teachers ------------------------------------------------------------
+
+  private static double cardAccuracy(String name) throws IOException {
+    JsonObject card =
+        JsonParser.parseString(Files.readString(CARDS.resolve(name + ".json"))).getAsJsonObject();
+    assertEquals(10_000, card.getAsJsonObject("accuracy").get("images").getAsInt());
+    return card.getAsJsonObject("accuracy").get("clean_test").getAsDouble();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"fmnist-resnet", "fmnist-vgg", "fmnist-densenet"})
+  void theEmbeddedImagesGiveAboutTheAccuracyOfTheCard(String name) throws IOException {
+    Result clean = run(network(name), BALL, 1000, 250, "clean").get(0);
+    // three standard deviations of a share of 0.92 of 1,000 images
+    assertEquals(cardAccuracy(name), clean.accuracy(), 0.026);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"fmnist-resnet", "fmnist-vgg", "fmnist-densenet"})
+  void allTestImagesGiveTheAccuracyOfTheCard(String name) throws IOException {
+    assumeTrue(
+        Files.isDirectory(Path.of("/usr/share/datasets/fashion-mnist")),
+        "needs Debian's dataset-fashion-mnist");
+    try (ImageSet all = DataSpec.parse("fashion-mnist").load(Split.TEST);
+        Batches batches = batches(all, all.size(), 500)) {
+      List<Result> results =
+          new Evaluation(network(name), BALL, new Seeds(3))
+              .run(List.of("clean"), batches, (attack, done) -> {});
+      // sums in another order than PyTorch's may turn an image that stands between two classes
+      assertEquals(cardAccuracy(name), results.get(0).accuracy(), 0.0003);
+    }
+  }
+}

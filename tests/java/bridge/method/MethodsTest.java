@@ -1,0 +1,84 @@
+package bridge.method;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import bridge.Options;
+import bridge.UsageException;
+import bridge.attack.Losses;
+import bridge.torch.DType;
+import bridge.torch.Device;
+import bridge.torch.Generator;
+import bridge.torch.Scope;
+import bridge.torch.Seeds;
+import bridge.torch.Tensor;
+import com.google.gson.JsonParser;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** The registry, and the two methods that learn from labels alone. */
+class MethodsTest {
+  private Scope scope;
+  private ToyNetwork student;
+  private Inputs inputs;
+  private Tensor adversarial;
+
+  @BeforeEach
+  void open() {
+    scope = Scope.open("test");
+    student = new ToyNetwork(1, 2, 4, 5, 3, 3);
+    Tensor images =
+        Tensor.empty(DType.FLOAT64, Device.CPU, 3, 2, 4, 4)
+            .uniform_(0, 1, Generator.on(Device.CPU, 3));
+    inputs = new Inputs(images, Tensor.of(new long[] {0, 1, 2}, 3), 1, 1);
+    adversarial = images.mul(0.9);
+  }
+
+  @AfterEach
+  void close() {
+    scope.close();
+  }
+
+  private Method method(String json, List<Setting.Teacher> teachers) {
+    Options options = new Options("method", JsonParser.parseString(json).getAsJsonObject());
+    long[] shape = {2, 4, 4};
+    return Methods.create(
+        options, new Setting(student, teachers, 3, shape, new Seeds(1), Device.CPU));
+  }
+
+  @Test
+  void standardDescendsTheCrossEntropyOfCleanImagesWithoutAnAttack() {
+    Method method = method("{\"name\":\"standard\"}", List.of());
+    assertTrue(method.inner(inputs).isEmpty());
+    Tensor clean = Losses.crossEntropy(student.logits(inputs.images()), inputs.labels());
+    assertEquals(clean.item(), method.outer(inputs, adversarial).total().item(), 0);
+  }
+
+  @Test
+  void pgdAtClimbsAndDescendsTheCrossEntropyOfTheAttackedImages() {
+    Method method = method("{\"name\":\"pgd-at\"}", List.of());
+    Tensor hard = Losses.crossEntropy(student.logits(adversarial), inputs.labels());
+    assertEquals(hard.item(), method.inner(inputs).orElseThrow().at(adversarial).item(), 0);
+    assertEquals(hard.item(), method.outer(inputs, adversarial).total().item(), 0);
+  }
+
+  @Test
+  void anUnknownMethodIsRefusedWithTheNearestName() {
+    UsageException e =
+        assertThrows(UsageException.class, () -> method("{\"name\":\"pgd-att\"}", List.of()));
+    assertTrue(e.getMessage().contains("did you mean pgd-at?"), e.getMessage());
+  }
+
+  @Test
+  void teachersThatWouldNotBeAskedAreRefused() {
+    var teacher = new Setting.Teacher("t", student, "pool");
+    for (String name : List.of("standard", "pgd-at")) {
+      String json = "{\"name\":\"%s\"}".formatted(name);
+      UsageException e = assertThrows(UsageException.class, () -> method(json, List.of(teacher)));
+      assertTrue(e.getMessage().contains("uses no teachers"), e.getMessage());
+    }
+  }
+}
