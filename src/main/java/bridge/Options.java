@@ -107,9 +107,12 @@ public final class Options {
 
   public long whole(String key, long fallback) {
     JsonElement value = take(key, new JsonPrimitive(fallback));
+    if (!value.isJsonPrimitive()) {
+      throw wrong(key, "a whole number", value);
+    }
     try {
       return Long.parseLong(value.getAsString());
-    } catch (NumberFormatException | UnsupportedOperationException | IllegalStateException e) {
+    } catch (NumberFormatException e) {
       throw wrong(key, "a whole number", value);
     }
   }

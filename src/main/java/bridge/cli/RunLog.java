@@ -6,6 +6,7 @@ import bridge.report.Progress;
 import bridge.torch.Natives;
 import bridge.train.Listener;
 import bridge.train.RunFolder;
+import com.google.gson.JsonObject;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -19,25 +20,26 @@ import java.util.Map;
 /** Carries what a run tells to the console, metrics.jsonl, TensorBoard's file and log.txt. */
 final class RunLog implements Listener, AutoCloseable {
   private final RunFolder folder;
+  private final JsonObject environment;
   private Progress progress;
   private MetricsLog metrics;
   private EventFile events;
 
-  RunLog(RunFolder folder) {
+  RunLog(RunFolder folder, JsonObject environment) {
     this.folder = folder;
+    this.environment = environment;
   }
 
   @Override
   public void start(Start start) {
+    folder.writeJson("environment.json", environment);
     boolean fresh = start.fromStep() == 0;
     metrics =
         fresh
             ? MetricsLog.create(folder.file("metrics.jsonl"))
             : MetricsLog.resume(folder.file("metrics.jsonl"), start.fromStep());
     events =
-        fresh
-            ? EventFile.create(folder.path())
-            : EventFile.resume(folder.path(), start.fromStep());
+        fresh ? EventFile.create(folder.path()) : EventFile.resume(folder.path(), start.fromStep());
     message(
         "%s: %d epochs of %d steps, batch %d%s"
             .formatted(
@@ -54,6 +56,7 @@ final class RunLog implements Listener, AutoCloseable {
             start.stepsPerEpoch(),
             start.batch());
     progress.resumed(start.fromStep());
+    Shutdown.waitsForState(() -> message("stopping as soon as the state is saved"));
   }
 
   @Override
@@ -101,8 +104,7 @@ final class RunLog implements Listener, AutoCloseable {
     epoch
         .validation()
         .forEach(
-            (name, value) ->
-                summary.put(name, String.format(Locale.ROOT, "%.2f%%", 100 * value)));
+            (name, value) -> summary.put(name, String.format(Locale.ROOT, "%.2f%%", 100 * value)));
     epoch
         .method()
         .forEach((name, value) -> summary.put(name, String.format(Locale.ROOT, "%.3f", value)));

@@ -1,10 +1,8 @@
 package bridge.cli;
 
-import bridge.UsageException;
 import bridge.report.HtmlReport;
 import bridge.torch.Device;
 import bridge.torch.Natives;
-import bridge.torch.ParentDeath;
 import bridge.train.Recipe;
 import bridge.train.Recipes;
 import bridge.train.RunFolder;
@@ -21,7 +19,7 @@ import picocli.CommandLine.Parameters;
 /** Trains a student by a recipe. */
 @Command(
     name = "train",
-    mixinStandardHelpOptions = true,
+    sortOptions = false,
     description = "Trains a student by a recipe; Ctrl-C saves, --resume goes on.")
 final class TrainCommand implements Callable<Integer> {
   @Parameters(paramLabel = "RECIPE", description = "A built-in recipe's name or a JSON file.")
@@ -33,7 +31,7 @@ final class TrainCommand implements Callable<Integer> {
   @Option(
       names = "--set",
       paramLabel = "PATH=VALUE",
-      description = "Changes one value of the recipe, for instance attack.epsilon=4/255.")
+      description = "Changes a value of the recipe: epochs=2, attack.epsilon=8/255.")
   private List<String> sets = new ArrayList<>();
 
   @Option(names = "--resume", description = "Goes on with the run in the folder, if there is one.")
@@ -68,12 +66,10 @@ final class TrainCommand implements Callable<Integer> {
     Common.positive("--max-steps", maxSteps);
     Path path = out == null ? Path.of("runs", parsed.name()) : out;
     try (RunFolder folder = RunFolder.open(path, resume)) {
-      Shutdown.watch();
+      Shutdown.endsAtOnce(folder::close);
       Natives.setThreads(threads == null ? Runtime.getRuntime().availableProcessors() : threads);
       Device on = Device.parse(device);
-      RunLog log = new RunLog(folder);
-      folder.writeJson("environment.json", Common.environment(on));
-      try (log) {
+      try (RunLog log = new RunLog(folder, Common.environment(on))) {
         long limit = maxSteps == null ? Long.MAX_VALUE : maxSteps;
         Trainer trainer = new Trainer(parsed, folder, on, limit, Shutdown::asked, log);
         Trainer.Outcome outcome = trainer.run();
@@ -98,7 +94,7 @@ final class TrainCommand implements Callable<Integer> {
         log.message("stopped, state saved; go on with --resume");
         return Main.STOPPED;
       }
-      case STEPS_DONE -> log.message("stopped after --max-steps, state saved");
+      case STEPS_DONE -> log.message("stopped after --max-steps, state saved; go on with --resume");
       case FINISHED -> {
         JsonObject evaluation = Tables.evaluation(trainer.evaluated(), parsed);
         folder.writeJson("evaluation.json", evaluation);

@@ -7,6 +7,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 
 /** A network of our own {@link Module}s, with a normalisation before it. */
 final class BuiltInNetwork implements Network {
@@ -91,6 +92,11 @@ final class BuiltInNetwork implements Network {
   @Override
   public boolean training() {
     return root.training();
+  }
+
+  @Override
+  public OptionalDouble statisticsMomentum() {
+    return OptionalDouble.of(BatchNorm2d.MOMENTUM);
   }
 
   @Override

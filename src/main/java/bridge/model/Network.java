@@ -4,6 +4,7 @@ import bridge.torch.Device;
 import bridge.torch.Tensor;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 
 /**
  * A classifier: images in, logits and, on request, features of any of its submodules out.
@@ -51,6 +52,14 @@ public interface Network {
 
   /** Whether batch statistics (and dropout) work as in training. */
   boolean training();
+
+  /**
+   * How far one batch in training mode moves the running batch statistics from where they are to
+   * its own; empty where that is not known.
+   */
+  default OptionalDouble statisticsMomentum() {
+    return OptionalDouble.empty();
+  }
 
   /** Switches every submodule to training or evaluation. */
   void train(boolean on);

@@ -49,7 +49,7 @@ final class AdamW implements Optimizer {
 
   @Override
   public void step(double learningRate) {
-    steps.add_(1);
+    steps.increment_();
     long t = steps.itemLong();
     double scale = learningRate / (1 - Math.pow(settings.beta1, t));
     double root = Math.sqrt(1 - Math.pow(settings.beta2, t));

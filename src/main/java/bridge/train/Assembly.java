@@ -21,6 +21,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * What a recipe names, made: data, networks, method, optimiser. Tensors belong to the scope it was
@@ -30,7 +33,7 @@ final class Assembly implements AutoCloseable {
   private final Recipe recipe;
   private final Device device;
   private final ImageSet train;
-  private ImageSet test;
+  private final ImageSet test;
   private final Splits split;
 
   final Seeds seeds;
@@ -46,8 +49,11 @@ final class Assembly implements AutoCloseable {
     this.seeds = new Seeds(recipe.seed);
     DataSpec spec = DataSpec.parse(recipe.data);
     train = spec.load(Split.TRAIN);
+    ImageSet loaded = null;
     try {
       check();
+      test = loaded = spec.load(Split.TEST); // now: a missing file would end a run of days
+      checkAlike();
       student = build(recipe.student);
       List<Setting.Teacher> teachers = new ArrayList<>();
       for (Recipe.Model teacher : recipe.teachers) {
@@ -56,8 +62,7 @@ final class Assembly implements AutoCloseable {
       long[] shape = {train.channels(), train.height(), train.width()};
       method =
           Methods.create(
-              recipe.method,
-              new Setting(student, teachers, train.classes(), shape, seeds, device));
+              recipe.method, new Setting(student, teachers, train.classes(), shape, seeds, device));
       optimizer = recipe.optimizer.over(trained());
       average = new Average(recipe.average, student);
       split = Splits.of(train, recipe.select.validation(), seeds);
@@ -72,6 +77,9 @@ final class Assembly implements AutoCloseable {
               .build();
     } catch (RuntimeException e) {
       train.close();
+      if (loaded != null) {
+        loaded.close();
+      }
       throw e;
     }
   }
@@ -86,6 +94,14 @@ final class Assembly implements AutoCloseable {
       throw new UsageException(
           "images must be square, found %d×%d in %s"
               .formatted(train.height(), train.width(), recipe.data));
+    }
+  }
+
+  private void checkAlike() {
+    if (test.height() != train.height() || test.width() != train.width()) {
+      throw new UsageException(
+          "the test images are %d×%d, the training images %d×%d; make them one size"
+              .formatted(test.height(), test.width(), train.height(), train.width()));
     }
   }
 
@@ -105,10 +121,14 @@ final class Assembly implements AutoCloseable {
     network.freeze();
     network.channelsLast();
     String file = model.model().replaceFirst(".*[/@]", "").replaceFirst("\\.\\w+$", "");
-    long same = before.stream().filter(t -> t.name().startsWith(file)).count();
+    Set<String> taken = before.stream().map(Setting.Teacher::name).collect(Collectors.toSet());
+    String name = file;
+    for (int i = 2; taken.contains(name); i++) {
+      name = file + "-" + i;
+    }
     String feature =
         model.features().equals("penultimate") ? network.penultimate() : model.features();
-    return new Setting.Teacher(same == 0 ? file : file + "-" + (same + 1), network, feature);
+    return new Setting.Teacher(name, network, feature);
   }
 
   /** The student's and the method's parameters by name. */
@@ -139,11 +159,8 @@ final class Assembly implements AutoCloseable {
 
   /** The first test images, unaugmented, in order. */
   Batches test() {
-    if (test == null) {
-      test = DataSpec.parse(recipe.data).load(Split.TEST);
-    }
     int limit = recipe.evaluate.limit() == 0 ? test.size() : recipe.evaluate.limit();
-    int[] first = java.util.stream.IntStream.range(0, Math.min(limit, test.size())).toArray();
+    int[] first = IntStream.range(0, Math.min(limit, test.size())).toArray();
     return plain(test, first);
   }
 
@@ -159,8 +176,6 @@ final class Assembly implements AutoCloseable {
   public void close() {
     batches.close();
     train.close();
-    if (test != null) {
-      test.close();
-    }
+    test.close();
   }
 }

@@ -7,13 +7,17 @@ import bridge.torch.Scope;
 import bridge.torch.Tensor;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.OptionalDouble;
 
 /**
  * A running average of the student's parameters: EMA after every step, or SWA (Izmailov et al.
  * 2018), the plain mean of what epochs from {@code startEpoch} on ended with.
  *
  * <p>The average is what is validated and written to {@code best.pth} and {@code last.pth}. Batch
- * statistics belong to other weights then, so they are estimated anew ({@link #swapIn}).
+ * statistics belong to other weights then, so they are estimated anew on clean training images: the
+ * plain mean over the batches, as {@code torch.optim.swa_utils.update_bn} does. A TorchScript
+ * student does not say how far a batch moves its statistics; there the layers move them on from the
+ * trained weights' ones, batch by batch.
  */
 final class Average {
   enum Kind {
@@ -76,24 +80,65 @@ final class Average {
     return settings.kind != Kind.NONE && epoch >= settings.startEpoch;
   }
 
+  /** Shows the student images. */
+  interface Images {
+    /**
+     * Runs the student in training mode on so many batches, at most, and {@code each} after each.
+     */
+    void show(int batches, Runnable each);
+  }
+
   /**
-   * Puts the averaged weights into the student until closed; batch statistics are estimated with
-   * {@code batches} in training mode.
-   *
-   * @param batches hands the given number of batches of images to the network in training mode
+   * Puts the averaged weights into the student until closed, with batch statistics estimated on
+   * {@code images}.
    */
-  Trainer.Averaged swapIn(java.util.function.IntConsumer batches) {
+  Trainer.Averaged swapIn(Images images) {
     Map<String, Tensor> before = new LinkedHashMap<>();
     try (NoGrad _ = NoGrad.enter()) {
       student.stateDict().forEach((name, t) -> before.put(name, t.detach().copy()));
       student.parameters().forEach((name, p) -> p.copy_(mean.get(name)));
-      batches.accept(settings.batches);
+      estimate(images);
     }
     return () -> {
       try (NoGrad _ = NoGrad.enter()) {
         student.stateDict().forEach((name, t) -> t.copy_(before.get(name)));
       }
     };
+  }
+
+  private void estimate(Images images) {
+    OptionalDouble momentum = student.statisticsMomentum();
+    if (momentum.isEmpty() || settings.batches == 0) {
+      images.show(settings.batches, () -> {});
+      return;
+    }
+    Map<String, Tensor> running = new LinkedHashMap<>();
+    Map<String, Tensor> sums = new LinkedHashMap<>();
+    student
+        .buffers()
+        .forEach(
+            (name, t) -> {
+              if (name.endsWith("num_batches_tracked")) {
+                t.zero_();
+              } else if (name.endsWith("running_mean") || name.endsWith("running_var")) {
+                t.zero_();
+                running.put(name, t);
+                sums.put(name, t.zerosLike());
+              }
+            });
+    // from 0, a batch moves the running statistics to momentum times its own
+    int[] count = {0};
+    images.show(
+        settings.batches,
+        () -> {
+          count[0]++;
+          running.forEach(
+              (name, t) -> {
+                sums.get(name).add_(t, 1 / momentum.getAsDouble());
+                t.zero_();
+              });
+        });
+    running.forEach((name, t) -> t.copy_(sums.get(name).div(count[0])));
   }
 
   Map<String, Tensor> state() {

@@ -42,19 +42,18 @@ final class LossSums {
 
   /** Means over so many images, then everything is 0 again. */
   Map<String, Double> means(long images) {
-    Map<String, Double> means = new LinkedHashMap<>();
-    sums.forEach(
-        (name, sum) -> {
-          means.put(name, sum.item() / Math.max(1, images));
-          sum.zero_();
-        });
+    Map<String, Double> means = values();
+    means.replaceAll((name, sum) -> sum / Math.max(1, images));
+    sums.values().forEach(Tensor::zero_);
     return means;
   }
 
   /** The sums so far; read on the host. */
   Map<String, Double> values() {
     Map<String, Double> values = new LinkedHashMap<>();
-    sums.forEach((name, sum) -> values.put(name, sum.item()));
+    try (Scope _ = Scope.open("sums")) {
+      sums.forEach((name, sum) -> values.put(name, sum.item()));
+    }
     return values;
   }
 

@@ -33,13 +33,7 @@ record Position(
 
   Position afterStep(long images) {
     return new Position(
-        epoch,
-        stepInEpoch + 1,
-        step + 1,
-        this.images + images,
-        averaged,
-        bestEpoch,
-        bestValue);
+        epoch, stepInEpoch + 1, step + 1, this.images + images, averaged, bestEpoch, bestValue);
   }
 
   Position nextEpoch(int averaged, int bestEpoch, double bestValue) {

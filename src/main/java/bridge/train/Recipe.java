@@ -3,6 +3,7 @@ package bridge.train;
 import bridge.Options;
 import bridge.UsageException;
 import bridge.attack.Pgd;
+import bridge.evaluate.AttackNames;
 import com.google.gson.JsonObject;
 import java.util.ArrayList;
 import java.util.List;
@@ -106,6 +107,11 @@ public final class Recipe {
     batch = options.integer("batch", 128, 1, 65_536);
     augment = augmentation(options.object("augment"));
     average = Average.Settings.from(options.object("average"));
+    if (average.kind() != Average.Kind.NONE && average.startEpoch() > epochs) {
+      throw new UsageException(
+          "average.startEpoch must be from 1 to the %d epochs, found %d"
+              .formatted(epochs, average.startEpoch()));
+    }
     select = select(options.object("select"));
     evaluate = evaluate(options.object("evaluate"));
     precision(options);
@@ -147,6 +153,11 @@ public final class Recipe {
             options.integer("limit", 0, 0, 10_000_000),
             options.integer("batch", 250, 1, 65_536));
     options.done();
+    try {
+      AttackNames.check(evaluate.attacks());
+    } catch (UsageException e) {
+      throw new UsageException(options.path("attacks") + ": " + e.getMessage(), e);
+    }
     return evaluate;
   }
 

@@ -10,12 +10,14 @@ import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
 import com.google.gson.Strictness;
 import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonToken;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.StringReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 
 /** Recipes as JSON: those built in, those in files, and single values set on the command line. */
@@ -67,11 +69,13 @@ public final class Recipes {
     try {
       JsonReader reader = new JsonReader(new StringReader(text));
       reader.setStrictness(Strictness.STRICT);
-      return JsonParser.parseReader(reader).getAsJsonObject();
+      return whole(reader).getAsJsonObject();
     } catch (JsonParseException | IllegalStateException e) {
       String why = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
       throw new UsageException(
-          "recipe %s is not a JSON object: %s".formatted(name, why.replaceFirst("^.*?: ", "")), e);
+          "recipe %s is not a JSON object: %s"
+              .formatted(name, why.replaceFirst("^.*?: |^Use JsonReader.* to accept ", "")),
+          e);
     }
   }
 
@@ -86,7 +90,11 @@ public final class Recipes {
     if (equals < 1) {
       throw new UsageException("--set takes PATH=VALUE, found " + assignment);
     }
-    String[] path = assignment.substring(0, equals).split("\\.|(?=\\[)");
+    String[] path = assignment.substring(0, equals).split("\\.|(?=\\[)", -1);
+    if (!Arrays.stream(path).allMatch(part -> part.matches("[^\\[\\]]+|\\[\\d{1,6}]"))) {
+      throw new UsageException(
+          "--set %s: a path reads key.key or key[0].key".formatted(assignment));
+    }
     JsonElement at = recipe;
     for (int i = 0; i < path.length - 1; i++) {
       at = inside(at, path[i], assignment);
@@ -124,12 +132,13 @@ public final class Recipes {
   }
 
   private static int index(String bracket, JsonElement at, String assignment) {
-    String digits = bracket.replaceAll("[\\[\\]]", "");
-    int size = at.isJsonArray() ? at.getAsJsonArray().size() : 0;
-    if (!digits.matches("\\d{1,6}") || Integer.parseInt(digits) >= size) {
-      throw nowhere(assignment);
+    int index = Integer.parseInt(bracket.substring(1, bracket.length() - 1));
+    int size = array(at, assignment).size();
+    if (index >= size) {
+      throw new UsageException(
+          "--set %s: there is no %s in a list of %d".formatted(assignment, bracket, size));
     }
-    return Integer.parseInt(digits);
+    return index;
   }
 
   private static UsageException nowhere(String assignment) {
@@ -140,11 +149,24 @@ public final class Recipes {
     try {
       JsonReader reader = new JsonReader(new StringReader(text));
       reader.setStrictness(Strictness.STRICT);
-      JsonElement value = JsonParser.parseReader(reader);
+      JsonElement value = whole(reader);
       return value.isJsonNull() ? new JsonPrimitive(text) : value;
     } catch (JsonParseException e) {
       return new JsonPrimitive(text);
     }
+  }
+
+  /** One value and nothing after it. */
+  private static JsonElement whole(JsonReader reader) {
+    JsonElement value = JsonParser.parseReader(reader);
+    try {
+      if (reader.peek() == JsonToken.END_DOCUMENT) {
+        return value;
+      }
+    } catch (IOException e) {
+      throw new JsonParseException("text after the end at " + reader.getPath(), e);
+    }
+    throw new JsonParseException("text after the end");
   }
 
   private static String resource(String file) {

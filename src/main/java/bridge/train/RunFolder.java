@@ -2,6 +2,7 @@ package bridge.train;
 
 import bridge.UsageException;
 import com.google.gson.GsonBuilder;
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
@@ -10,19 +11,28 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Objects;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /** The folder of one run: its files' names, and a lock so that two processes never share it. */
 public final class RunFolder implements AutoCloseable {
+  private static final String LOCK = ".lock";
+
   private final Path folder;
   private final FileChannel channel;
+  private final boolean made;
 
-  private RunFolder(Path folder, FileChannel channel) {
+  private RunFolder(Path folder, FileChannel channel, boolean made) {
     this.folder = folder;
     this.channel = channel;
+    this.made = made;
   }
 
   /**
@@ -39,23 +49,34 @@ public final class RunFolder implements AutoCloseable {
               .formatted(folder));
     }
     try {
+      boolean made = !Files.exists(folder);
       Files.createDirectories(folder);
       FileChannel channel =
           FileChannel.open(
-              folder.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+              folder.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
       if (!lock(channel)) {
         channel.close();
         throw new UsageException(
             "run folder %s is in use by another process; stop it or name another with --out"
                 .formatted(folder));
       }
-      return new RunFolder(folder, channel);
+      return new RunFolder(folder, channel, made);
     } catch (IOException e) {
       throw new UsageException(
           "run folder %s cannot be written (%s); name another with --out"
-              .formatted(folder, e.getClass().getSimpleName() + ": " + e.getMessage()),
+              .formatted(folder, reason(e)),
           e);
     }
+  }
+
+  /** File system errors often carry only the file's name as their message. */
+  private static String reason(IOException e) {
+    if (e instanceof FileAlreadyExistsException) {
+      return "it is a file";
+    }
+    return e instanceof FileSystemException f && f.getReason() != null
+        ? f.getReason()
+        : e.getClass().getSimpleName();
   }
 
   private static boolean lock(FileChannel channel) throws IOException {
@@ -107,10 +128,15 @@ public final class RunFolder implements AutoCloseable {
   }
 
   private static String difference(String path, JsonElement before, JsonElement now) {
+    if (before instanceof JsonArray a && now instanceof JsonArray b && a.size() == b.size()) {
+      return IntStream.range(0, a.size())
+          .mapToObj(i -> difference("%s[%d]".formatted(path, i), a.get(i), b.get(i)))
+          .filter(Objects::nonNull)
+          .findFirst()
+          .orElse(null);
+    }
     if (before == null || now == null || !before.isJsonObject() || !now.isJsonObject()) {
-      return java.util.Objects.equals(before, now)
-          ? null
-          : "%s was %s, now %s".formatted(path, before, now);
+      return Objects.equals(before, now) ? null : "%s was %s, now %s".formatted(path, before, now);
     }
     var keys = new java.util.LinkedHashSet<>(before.getAsJsonObject().keySet());
     keys.addAll(now.getAsJsonObject().keySet());
@@ -140,8 +166,7 @@ public final class RunFolder implements AutoCloseable {
             .toJson(json);
     try {
       Files.writeString(part, text + "\n");
-      Files.move(
-          part, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      Files.move(part, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } catch (IOException e) {
       throw new TrainingException(
           "%s cannot be written: %s; see to the folder and its free space"
@@ -150,13 +175,28 @@ public final class RunFolder implements AutoCloseable {
     }
   }
 
-  /** Lets another process use the folder. */
+  /**
+   * Lets another process use the folder; one made for a run that never began goes again. A second
+   * call does nothing.
+   */
   @Override
   public void close() {
-    try {
-      channel.close();
+    if (!channel.isOpen()) {
+      return;
+    }
+    try (channel) {
+      if (made && isUnused()) {
+        Files.delete(file(LOCK));
+        Files.delete(folder);
+      }
     } catch (IOException e) {
       throw new TrainingException("lock of " + folder + " cannot be released", e);
+    }
+  }
+
+  private boolean isUnused() throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.allMatch(file -> file.endsWith(LOCK));
     }
   }
 }

@@ -10,7 +10,7 @@ import java.util.Arrays;
  * <p>MULTI_STEP multiplies by {@code gamma} once that many epochs are done (milestone 215: epochs
  * 216 and later, counted from 1), as in RSLAD's and MTARD's scripts. COSINE falls from 1 to {@code
  * last} over the run, step by step. Both may begin with a linear warm-up over some epochs, which
- * may be fractions.
+ * may be fractions; where it ends inside a step, that step's factor is a little over 1.
  */
 record Schedule(Kind kind, double[] milestones, double gamma, double warmup, double last) {
   enum Kind {
@@ -29,7 +29,8 @@ record Schedule(Kind kind, double[] milestones, double gamma, double warmup, dou
             options.number("last", 0, 0, 1));
     options.done();
     boolean sorted =
-        Arrays.equals(schedule.milestones, Arrays.stream(schedule.milestones).sorted().toArray());
+        Arrays.equals(schedule.milestones, Arrays.stream(schedule.milestones).sorted().toArray())
+            && Arrays.stream(schedule.milestones).allMatch(m -> m >= 0);
     if (!sorted || schedule.kind == Kind.MULTI_STEP && schedule.milestones.length == 0) {
       throw new UsageException(
           "%s must be epochs in rising order, found %s"
@@ -48,8 +49,7 @@ record Schedule(Kind kind, double[] milestones, double gamma, double warmup, dou
     }
     return switch (kind) {
       case CONSTANT -> 1;
-      case MULTI_STEP ->
-          Math.pow(gamma, Arrays.stream(milestones).filter(m -> epoch >= m).count());
+      case MULTI_STEP -> Math.pow(gamma, Arrays.stream(milestones).filter(m -> epoch >= m).count());
       case COSINE -> {
         double done = epochs <= warmup ? 1 : (epoch - warmup) / (epochs - warmup);
         yield last + (1 - last) * 0.5 * (1 + Math.cos(Math.PI * Math.min(1, done)));

@@ -16,6 +16,7 @@ import bridge.torch.NoGrad;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -81,9 +82,11 @@ public final class Trainer {
   }
 
   /**
-   * Trains to the end, or until told to stop.
+   * Trains to the end, or until told to stop, and evaluates what is left. A finished run is only
+   * evaluated again, which gives the same numbers.
    *
-   * @throws TrainingException if a loss is no finite number
+   * @throws TrainingException if a loss or a weight is no finite number; the state saved last
+   *     stands
    */
   public Outcome run() {
     try (Scope run = Scope.open("run");
@@ -98,16 +101,17 @@ public final class Trainer {
         made.average.restoreCount(position.averaged());
       }
       long perEpoch = made.batches.stepsPerEpoch();
-      listener.start(
-          new Listener.Start(recipe.epochs, perEpoch, recipe.batch, position.step()));
+      listener.start(new Listener.Start(recipe.epochs, perEpoch, recipe.batch, position.step()));
+      if (position.epoch() > recipe.epochs) {
+        listener.message("all %d epochs are done, only evaluating".formatted(recipe.epochs));
+      }
       while (position.epoch() <= recipe.epochs) {
         Optional<Outcome> early = epoch(made, state, sums, noise, perEpoch);
         if (early.isPresent()) {
           return early.get();
         }
       }
-      evaluate(made);
-      return Outcome.FINISHED;
+      return evaluate(made);
     }
   }
 
@@ -120,8 +124,7 @@ public final class Trainer {
       while (epoch.hasNext()) {
         if (position.step() >= maxSteps || stop.getAsBoolean()) {
           save(state, sums);
-          return Optional.of(
-              position.step() >= maxSteps ? Outcome.STEPS_DONE : Outcome.STOPPED);
+          return Optional.of(position.step() >= maxSteps ? Outcome.STEPS_DONE : Outcome.STOPPED);
         }
         try (Scope _ = Scope.open("step")) {
           step(made, epoch.next(), noise, sums, perEpoch);
@@ -131,13 +134,15 @@ public final class Trainer {
         }
       }
     }
-    endEpoch(made, sums, began, imagesBefore);
+    checkFinite(state, sums);
+    try (Scope _ = Scope.open("epoch-end")) {
+      endEpoch(made, sums, began, imagesBefore);
+    }
     save(state, sums);
     return Optional.empty();
   }
 
-  private void step(
-      Assembly made, Batch batch, Generator noise, LossSums sums, long perEpoch) {
+  private void step(Assembly made, Batch batch, Generator noise, LossSums sums, long perEpoch) {
     long step = position.step() + 1;
     Inputs inputs = new Inputs(batch.images(), batch.labels(), position.epoch(), step);
     Natives.seedDefaults(made.seeds.derive("dropout", step));
@@ -178,8 +183,7 @@ public final class Trainer {
     values.put("total", loss.total().item());
     loss.terms().forEach((name, value) -> values.put(name, value.item()));
     checkFinite(values);
-    listener.step(
-        new Listener.Step(position.epoch(), position.step(), logged, values, rate));
+    listener.step(new Listener.Step(position.epoch(), position.step(), logged, values, rate));
   }
 
   private void endEpoch(Assembly made, LossSums sums, long began, long imagesBefore) {
@@ -212,8 +216,7 @@ public final class Trainer {
     }
     double rate = (position.images() - imagesBefore) / seconds;
     listener.epoch(
-        new Listener.Epoch(
-            epoch, position.step(), best, loss, validation, told, seconds, rate));
+        new Listener.Epoch(epoch, position.step(), best, loss, validation, told, seconds, rate));
     position = position.nextEpoch(made.average.count(), bestEpoch, bestValue);
   }
 
@@ -222,15 +225,19 @@ public final class Trainer {
     if (!made.average.active(epoch)) {
       return () -> {};
     }
-    return made.average.swapIn(batches -> estimateStatistics(made, epoch, batches));
+    return made.average.swapIn((batches, each) -> show(made, epoch, batches, each));
   }
 
-  /** Shows the student unaugmented order aside, so many training batches in training mode. */
-  private void estimateStatistics(Assembly made, int epoch, int batches) {
+  /**
+   * Runs the student, in training mode, on the epoch's first batches: clean, augmented as there.
+   */
+  private void show(Assembly made, int epoch, int batches, Runnable each) {
+    Natives.seedDefaults(made.seeds.derive("statistics", epoch));
     try (Batches.Epoch seen = made.batches.epoch(epoch, 0)) {
       for (int i = 0; i < batches && seen.hasNext(); i++) {
         try (Scope _ = Scope.open("statistics")) {
           made.student.logits(seen.next().images());
+          each.run();
         }
       }
     }
@@ -264,9 +271,15 @@ public final class Trainer {
     };
   }
 
+  /** The user stops an evaluation, which can take longer than a process may take to end. */
+  private static final class Stopped extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+  }
+
   /** Attacks the test images with the students that are left; best and last may be the same. */
-  private void evaluate(Assembly made) {
-    try (Batches images = made.test()) {
+  private Outcome evaluate(Assembly made) {
+    try (Scope _ = Scope.open("evaluation");
+        Batches images = made.test()) {
       for (String file : List.of("best.pth", "last.pth")) {
         if (file.equals("last.pth") && position.bestEpoch() == recipe.epochs) {
           evaluated.add(new Evaluated(file, evaluated.get(0).results()));
@@ -278,8 +291,18 @@ public final class Trainer {
             new Evaluated(
                 file,
                 new Evaluation(made.student, recipe.attack.ball(), made.seeds)
-                    .run(recipe.evaluate.attacks(), images, (attack, done) -> {})));
+                    .run(recipe.evaluate.attacks(), images, (attack, done) -> goOn())));
       }
+      return Outcome.FINISHED;
+    } catch (Stopped e) {
+      evaluated.clear();
+      return Outcome.STOPPED;
+    }
+  }
+
+  private void goOn() {
+    if (stop.getAsBoolean()) {
+      throw new Stopped();
     }
   }
 
@@ -301,14 +324,36 @@ public final class Trainer {
 
   private void checkFinite(Map<String, Double> loss) {
     if (!loss.values().stream().allMatch(Double::isFinite)) {
-      throw new TrainingException(
-          "the loss is no finite number at epoch %d, step %d: %s; lower the learning rate (the last good state is in %s)"
-              .formatted(position.epoch(), position.step(), loss, folder.state().getParent()));
+      throw diverged("the loss", loss.toString());
     }
   }
 
-  private void save(TrainingState state, LossSums sums) {
+  /** Weights may have run away though the losses before were finite. */
+  private void checkFinite(TrainingState state, LossSums sums) {
     checkFinite(sums.values());
+    state
+        .notFinite()
+        .ifPresent(
+            name -> {
+              throw diverged(name, "NaN or infinite");
+            });
+  }
+
+  private TrainingException diverged(String what, String found) {
+    Path state = folder.state();
+    return new TrainingException(
+        "%s is no finite number at epoch %d, step %d: %s; train anew with a lower %s%s"
+            .formatted(
+                what,
+                position.epoch(),
+                position.step(),
+                found,
+                "optimizer.learningRate",
+                Files.exists(state) ? "; the last good state is in " + state : ""));
+  }
+
+  private void save(TrainingState state, LossSums sums) {
+    checkFinite(state, sums);
     state.save(folder.state(), position, sums.state());
     savedAt = System.nanoTime();
   }

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * Everything a resumed run needs, in one file: student, optimiser, average, method, the epoch's
@@ -17,10 +18,24 @@ import java.util.Map;
 final class TrainingState {
   private final Map<String, Tensor> tensors = new LinkedHashMap<>();
 
-  /** Adds live tensors under {@code part/name}; they are read at each save, written at a restore. */
+  /**
+   * Adds live tensors under {@code part/name}; they are read at each save, written at a restore.
+   */
   TrainingState with(String part, Map<String, Tensor> state) {
     state.forEach((name, tensor) -> tensors.put(part + "/" + name, tensor));
     return this;
+  }
+
+  /** The first tensor that holds a number that is not finite. */
+  Optional<String> notFinite() {
+    try (Scope _ = Scope.open("finite");
+        NoGrad _ = NoGrad.enter()) {
+      return tensors.entrySet().stream()
+          .filter(e -> e.getValue().dtype().isFloatingPoint())
+          .filter(e -> e.getValue().detach().isFinite().logicalNot().sum().itemLong() != 0)
+          .map(Map.Entry::getKey)
+          .findFirst();
+    }
   }
 
   void save(Path file, Position position, Map<String, Tensor> more) {
@@ -53,12 +68,18 @@ final class TrainingState {
             }
             tensor.copy_(from);
           });
-      saved.tensors().forEach(
-          (name, tensor) -> {
-            if (!tensors.containsKey(name)) {
-              others.accept(name, tensor);
-            }
-          });
+      saved
+          .tensors()
+          .forEach(
+              (name, tensor) -> {
+                if (!tensors.containsKey(name)) {
+                  others.accept(name, tensor);
+                }
+              });
+      if (!saved.metadata().containsKey("position")) {
+        throw new TrainingException(
+            "%s is no state of a run: it does not say where the run stood".formatted(file));
+      }
       return Position.fromJson(saved.metadata().get("position"));
     }
   }

@@ -1,0 +1,227 @@
+package bridge.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import bridge.UsageException;
+import bridge.train.TinyRuns.Heard;
+import com.google.gson.JsonObject;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** A run that was stopped and resumed is, to the last bit, one that was not. */
+final class ResumeTest {
+  private static final String SA_MDRAD =
+      "method={\"name\": \"sa-mdrad\", \"featStartEpoch\": 1, \"featHead\": \"LINEAR_BN\"}";
+  private static final String TEACHERS =
+      "teachers=[{\"model\": \"models/fmnist-resnet.pt\"}, {\"model\": \"models/fmnist-vgg.pt\"}]";
+
+  @TempDir Path folder;
+  private Path images;
+
+  @BeforeEach
+  void writeImages() {
+    images = TinyRuns.images(folder.resolve("images"));
+  }
+
+  static Stream<Arguments> kinds() {
+    String ema = "average={\"name\": \"EMA\", \"decay\": 0.9}";
+    String swa = "average={\"name\": \"SWA\", \"startEpoch\": 1, \"batchNormBatches\": 3}";
+    String adamW = "optimizer={\"name\": \"ADAMW\", \"learningRate\": 0.01}";
+    String script = "student.model=models/fmnist-resnet.pt";
+    return Stream.of(
+        Arguments.of("standard", List.of("method.name=standard")),
+        Arguments.of("standard, EMA, AdamW", List.of("method.name=standard", ema, adamW)),
+        Arguments.of("pgd-at", List.of("method.name=pgd-at")),
+        Arguments.of("pgd-at, SWA", List.of("method.name=pgd-at", swa)),
+        Arguments.of("pgd-at, EMA, TorchScript", List.of("method.name=pgd-at", ema, script)),
+        Arguments.of("sa-mdrad", List.of(SA_MDRAD, TEACHERS)),
+        Arguments.of(
+            "sa-mdrad from epoch 2, AdamW, EMA",
+            List.of(SA_MDRAD.replace("1,", "2,"), TEACHERS, adamW, ema)));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("kinds")
+  void aResumedRunIsTheStraightOneBitForBit(String kind, List<String> sets) throws IOException {
+    JsonObject recipe = TinyRuns.recipe(images, sets.toArray(String[]::new));
+    Path straight = folder.resolve("straight");
+    Heard whole = new Heard();
+    var first = TinyRuns.run(recipe, straight, Long.MAX_VALUE, whole);
+    assertEquals(Trainer.Outcome.FINISHED, first.outcome());
+    assertEquals(TinyRuns.STEPS, whole.steps.size());
+
+    Path stopped = folder.resolve("stopped");
+    Heard parts = new Heard();
+    // inside an epoch, twice; at the end of one; at the next one's first step; before the last
+    for (long at : new long[] {2, 5, 7, 8, 13}) {
+      var part = TinyRuns.run(recipe, stopped, at, parts);
+      assertEquals(Trainer.Outcome.STEPS_DONE, part.outcome());
+      assertEquals(at, parts.steps.size());
+    }
+    var last = TinyRuns.run(recipe, stopped, Long.MAX_VALUE, parts);
+
+    assertEquals(whole.steps, parts.steps);
+    assertEquals(whole.epochs, parts.epochs);
+    assertEquals(correct(first.trainer()), correct(last.trainer()));
+    assertSameFiles(straight, stopped);
+  }
+
+  private static void assertSameFiles(Path a, Path b) throws IOException {
+    for (String file : List.of("last/state.safetensors", "best.pth", "last.pth", "recipe.json")) {
+      assertEquals(-1, Files.mismatch(a.resolve(file), b.resolve(file)), file);
+    }
+  }
+
+  /** What was counted in the evaluation; the seconds are not a run's. */
+  private static List<String> correct(Trainer trainer) {
+    List<String> all = new ArrayList<>();
+    for (Trainer.Evaluated e : trainer.evaluated()) {
+      e.results()
+          .forEach(
+              r ->
+                  all.add(
+                      "%s %s %d/%d %s"
+                          .formatted(
+                              e.file(), r.attack(), r.correct(), r.images(), r.maxPerturbation())));
+    }
+    return all;
+  }
+
+  /** When states are saved changes nothing: after every step, or as the clock says. */
+  @Test
+  void stoppingAfterEveryStepChangesNothing() throws IOException {
+    JsonObject recipe = TinyRuns.recipe(images, "method.name=standard");
+    TinyRuns.run(recipe, folder.resolve("straight"), Long.MAX_VALUE, new Heard());
+    for (long at = 1; at <= TinyRuns.STEPS; at++) {
+      TinyRuns.run(recipe, folder.resolve("stopped"), at, new Heard());
+    }
+    assertSameFiles(folder.resolve("straight"), folder.resolve("stopped"));
+  }
+
+  @Test
+  void theUserCanStopBetweenSteps() throws IOException {
+    JsonObject recipe = TinyRuns.recipe(images, "method.name=standard");
+    TinyRuns.run(recipe, folder.resolve("straight"), Long.MAX_VALUE, new Heard());
+    Heard heard = new Heard();
+    var ran =
+        TinyRuns.run(
+            recipe,
+            folder.resolve("stopped"),
+            Long.MAX_VALUE,
+            () -> heard.steps.size() == 4,
+            heard);
+    assertEquals(Trainer.Outcome.STOPPED, ran.outcome());
+    assertEquals(4, heard.steps.size());
+    TinyRuns.run(recipe, folder.resolve("stopped"), Long.MAX_VALUE, heard);
+    assertSameFiles(folder.resolve("straight"), folder.resolve("stopped"));
+  }
+
+  @Test
+  void anEvaluationThatTheUserStopsIsDoneAfterTheResume() {
+    JsonObject recipe = TinyRuns.recipe(images, "method.name=standard");
+    Path out = folder.resolve("run");
+    Heard heard = new Heard();
+    var stopped =
+        TinyRuns.run(
+            recipe,
+            out,
+            Long.MAX_VALUE,
+            () -> heard.messages.stream().anyMatch(m -> m.startsWith("evaluating")),
+            heard);
+    assertEquals(Trainer.Outcome.STOPPED, stopped.outcome());
+    assertEquals(List.of(), stopped.trainer().evaluated());
+    var resumed = TinyRuns.run(recipe, out, Long.MAX_VALUE, heard);
+    assertEquals(Trainer.Outcome.FINISHED, resumed.outcome());
+    assertEquals(TinyRuns.STEPS, heard.steps.size());
+    assertEquals(2, resumed.trainer().evaluated().size());
+  }
+
+  @Test
+  void aFinishedRunIsOnlyEvaluatedAgain() throws IOException {
+    JsonObject recipe = TinyRuns.recipe(images, "method.name=pgd-at");
+    Path out = folder.resolve("run");
+    var first = TinyRuns.run(recipe, out, Long.MAX_VALUE, new Heard());
+    List<byte[]> before = new ArrayList<>();
+    List<String> names = List.of("last/state.safetensors", "best.pth", "last.pth", "recipe.json");
+    for (String name : names) {
+      before.add(Files.readAllBytes(out.resolve(name)));
+    }
+    Heard heard = new Heard();
+    var again = TinyRuns.run(recipe, out, 3, heard);
+    assertEquals(Trainer.Outcome.FINISHED, again.outcome());
+    assertEquals(List.of(), heard.steps);
+    assertEquals(List.of(), heard.epochs);
+    assertEquals("all 2 epochs are done, only evaluating", heard.messages.get(0));
+    assertEquals(correct(first.trainer()), correct(again.trainer()));
+    for (int i = 0; i < names.size(); i++) {
+      byte[] now = Files.readAllBytes(out.resolve(names.get(i)));
+      assertTrue(java.util.Arrays.equals(before.get(i), now), names.get(i));
+    }
+  }
+
+  @Test
+  void anotherRecipeIsRefusedNamingTheSetting() throws IOException {
+    Path out = folder.resolve("run");
+    JsonObject recipe = TinyRuns.recipe(images, SA_MDRAD, TEACHERS);
+    TinyRuns.run(recipe, out, 1, new Heard());
+    byte[] state = Files.readAllBytes(out.resolve("last/state.safetensors"));
+    for (String[] change :
+        new String[][] {
+          {"attack.steps=3", "attack.steps was 2, now 3"},
+          {"batch=9", "batch was 8, now 9"},
+          {"method.temperature=2", "method.temperature was 1.0, now 2"},
+          {"schedule.milestones=[1]", "schedule.milestones was [], now [1]"},
+          {
+            "teachers[1].model=models/fmnist-densenet.pt",
+            "teachers[1].model was \"models/fmnist-vgg.pt\", now \"models/fmnist-densenet.pt\""
+          }
+        }) {
+      JsonObject other = recipe.deepCopy();
+      Recipes.set(other, change[0]);
+      var e =
+          assertThrows(
+              UsageException.class, () -> TinyRuns.run(other, out, Long.MAX_VALUE, new Heard()));
+      assertTrue(e.getMessage().contains(": " + change[1] + "; "), e.getMessage());
+      assertEquals(1, e.getMessage().lines().count());
+    }
+    assertTrue(
+        java.util.Arrays.equals(state, Files.readAllBytes(out.resolve("last/state.safetensors"))));
+  }
+
+  /** What a run wrote down is a recipe, and the same one. */
+  @Test
+  void theRecipeInTheFolderResumesTheRun() throws IOException {
+    Path out = folder.resolve("run");
+    TinyRuns.run(TinyRuns.recipe(images, SA_MDRAD, TEACHERS), out, 1, new Heard());
+    byte[] written = Files.readAllBytes(out.resolve("recipe.json"));
+    JsonObject resolved = Recipes.load(out.resolve("recipe.json").toString());
+    TinyRuns.run(resolved, out, 2, new Heard());
+    assertTrue(java.util.Arrays.equals(written, Files.readAllBytes(out.resolve("recipe.json"))));
+  }
+
+  @Test
+  void aDamagedStateIsRefusedInOneLine() throws IOException {
+    Path out = folder.resolve("run");
+    JsonObject recipe = TinyRuns.recipe(images, "method.name=standard");
+    TinyRuns.run(recipe, out, 1, new Heard());
+    Path state = out.resolve("last/state.safetensors");
+    byte[] whole = Files.readAllBytes(state);
+    Files.write(state, java.util.Arrays.copyOf(whole, whole.length / 2));
+    var e =
+        assertThrows(bridge.BridgeException.class, () -> TinyRuns.run(recipe, out, 2, new Heard()));
+    assertTrue(e.getMessage().contains(state.toString()), e.getMessage());
+    assertEquals(1, e.getMessage().lines().count());
+  }
+}
