@@ -1,6 +1,8 @@
 package bridge.cli;
 
+import bridge.BridgeException;
 import bridge.data.DataSpec;
+import bridge.data.Split;
 import bridge.launch.CudaLibraries;
 import bridge.torch.Device;
 import bridge.torch.Natives;
@@ -13,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -20,23 +23,38 @@ import picocli.CommandLine.Option;
 /** Looks at all that a run needs, and says for each missing thing what to do. */
 @Command(
     name = "doctor",
-    mixinStandardHelpOptions = true,
+    sortOptions = false,
     description = "Checks JDK, natives, CUDA, memory and data, each with its remedy.")
 final class DoctorCommand implements Callable<Integer> {
-  /** What libtorch's natives take when unpacked. */
-  private static final long NATIVES_BYTES = 450L << 20;
+  /** What the natives take when unpacked: 360 MB and 870 MB, and some room. */
+  private static final long CPU_BYTES = 450_000_000;
+
+  private static final long CUDA_BYTES = 1_000_000_000;
 
   /** Below this a run on the processor is likely to swap. */
   private static final long LITTLE_MEMORY = 2L << 30;
 
   private static final int JAVA = 25;
 
+  private enum State {
+    OK("ok"),
+    /** Not there, and most do without. */
+    OPTIONAL("--"),
+    FAILED("NO");
+
+    final String mark;
+
+    State(String mark) {
+      this.mark = mark;
+    }
+  }
+
   /**
    * One thing looked at.
    *
    * @param remedy empty where nothing is wrong
    */
-  private record Finding(String subject, boolean good, String found, String remedy) {}
+  private record Finding(String subject, State state, String found, String remedy) {}
 
   @Option(names = "--json", description = "Prints the findings as JSON.")
   private boolean json;
@@ -46,19 +64,20 @@ final class DoctorCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     java();
-    boolean natives = cuda();
-    unpacking();
-    if (natives) {
-      libtorch();
-    }
+    natives(cuda(CudaLibraries.needed(), CudaLibraries.search()));
     memory();
+    folder();
     data();
     print();
-    return findings.stream().allMatch(Finding::good) ? 0 : 1;
+    return failures() == 0 ? 0 : Main.FAILED;
   }
 
   private void note(String subject, boolean good, String found, String remedy) {
-    findings.add(new Finding(subject, good, found, good ? "" : remedy));
+    findings.add(new Finding(subject, good ? State.OK : State.FAILED, found, good ? "" : remedy));
+  }
+
+  private long failures() {
+    return findings.stream().filter(f -> f.state == State.FAILED).count();
   }
 
   private void java() {
@@ -71,104 +90,138 @@ final class DoctorCommand implements Callable<Integer> {
   }
 
   /** Says whether libtorch can be loaded at all: the CUDA build cannot without CUDA's libraries. */
-  private boolean cuda() {
-    if (!CudaLibraries.needed()) {
-      note("cuda", true, "not used: this is the CPU build", "");
+  boolean cuda(boolean needed, List<CudaLibraries.Found> libraries) {
+    if (!needed) {
+      findings.add(
+          new Finding(
+              "cuda",
+              State.OPTIONAL,
+              "not in this build, which runs on the processor",
+              "for NVIDIA's GPUs build with: mvn -Pcuda package"));
       return true;
     }
-    List<CudaLibraries.Found> libraries = CudaLibraries.search();
     for (CudaLibraries.Found library : libraries) {
-      boolean there = library.folder() != null;
       note(
           library.library(),
-          there,
-          there ? library.folder().toString() : "missing",
-          CudaLibraries.remedy(List.of(library)));
+          !library.missing(),
+          library.missing() ? "not found" : library.folder().toString(),
+          "name its folder with --cuda-libs DIR, or: pip install " + library.pythonPackage());
     }
-    return libraries.stream().allMatch(l -> l.folder() != null);
+    return libraries.stream().noneMatch(CudaLibraries.Found::missing);
   }
 
-  private void unpacking() {
-    Path cache = Natives.cache();
-    Path there = cache;
-    while (there != null && !Files.exists(there)) {
-      there = there.getParent();
+  void natives(boolean loadable) {
+    if (!loadable) {
+      note("libtorch", false, "not tried", "first see to the libraries above");
+      return;
     }
-    try {
-      long free = Files.getFileStore(there).getUsableSpace();
-      boolean unpacked = Files.exists(cache);
-      boolean good = Files.isWritable(there) && (unpacked || free > NATIVES_BYTES);
-      note(
-          "unpacking",
-          good,
-          "%s, %d MB free".formatted(cache, free >> 20),
-          "make room for %d MB or set -Dorg.bytedeco.javacpp.cachedir=FOLDER"
-              .formatted(NATIVES_BYTES >> 20));
-    } catch (IOException e) {
-      note("unpacking", false, cache + ": " + e.getMessage(), "choose another cachedir");
-    }
-  }
-
-  private void libtorch() {
     try {
       Natives.load();
-      note("libtorch", true, "%s, %d threads".formatted(Natives.version(), Natives.threads()), "");
+      String build = Natives.isCudaBuild() ? "CUDA" : "CPU";
+      note("libtorch", true, "%s, %s build".formatted(Natives.version(), build), "");
       if (Natives.isCudaBuild()) {
         int devices = Device.cudaDevices();
         note(
             "cuda devices",
             devices > 0,
             String.valueOf(devices),
-            "install NVIDIA's driver, or see nvidia-smi for why no device is there");
+            "run nvidia-smi; if it fails too, install NVIDIA's driver");
       }
-    } catch (RuntimeException e) {
-      note("libtorch", false, e.getMessage(), "send this line with the output of --debug");
+    } catch (BridgeException | LinkageError e) {
+      note("libtorch", false, "does not load", e.getMessage().replace("; run bridge doctor", ""));
+      unpacking();
+    }
+  }
+
+  /** The commonest reason for which libtorch cannot be loaded. */
+  private void unpacking() {
+    Path there = Natives.cache().toAbsolutePath();
+    while (!Files.exists(there)) {
+      there = there.getParent();
+    }
+    long needed = Natives.isCudaBuild() ? CUDA_BYTES : CPU_BYTES;
+    try {
+      long free = Files.getFileStore(there).getUsableSpace();
+      note(
+          "unpacking",
+          Files.isDirectory(there) && Files.isWritable(there) && free > needed,
+          "to %s, %s free".formatted(Natives.cache(), size(free)),
+          "make it writable with %s free, or name another folder by".formatted(size(needed))
+              + " java -Dorg.bytedeco.javacpp.cachedir=FOLDER -jar bridge.jar");
+    } catch (IOException e) {
+      note("unpacking", false, "to %s: %s".formatted(there, e), "see to that folder");
     }
   }
 
   private void memory() {
-    var os = (com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+    var os =
+        (com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     long total = os.getTotalMemorySize();
     note(
         "memory",
         total > LITTLE_MEMORY,
-        "%d MB, Java heap up to %d MB"
-            .formatted(total >> 20, Runtime.getRuntime().maxMemory() >> 20),
-        "use a smaller batch (--set batch=32)");
+        "%s, of it at most %s for Java's heap"
+            .formatted(size(total), size(Runtime.getRuntime().maxMemory())),
+        "make batches smaller, for instance --set batch=32");
     note("processors", true, String.valueOf(Runtime.getRuntime().availableProcessors()), "");
   }
 
+  private void folder() {
+    Path here = Path.of("").toAbsolutePath();
+    note("folder", Files.isWritable(here), here.toString(), "runs go elsewhere by --out DIR");
+  }
+
   private void data() {
-    for (String name : List.of("fashion-mnist-mini", "fashion-mnist")) {
-      try {
-        DataSpec.parse(name).load(bridge.data.Split.TEST).close();
-        note("data " + name, true, "there", "");
-      } catch (RuntimeException e) {
-        boolean optional = name.equals("fashion-mnist");
-        note("data " + name, optional, "not there: " + e.getMessage(), "reinstall the program");
-      }
+    String embedded = "fashion-mnist-mini";
+    try {
+      DataSpec.parse(embedded).load(Split.TEST).close();
+      note(embedded, true, "embedded", "");
+    } catch (BridgeException e) {
+      note(embedded, false, e.getMessage(), "the program's file is damaged, get it anew");
+    }
+    String whole = "fashion-mnist";
+    try {
+      DataSpec spec = DataSpec.parse(whole);
+      spec.load(Split.TEST).close();
+      note(whole, true, spec.path().toString(), "");
+    } catch (BridgeException e) {
+      findings.add(
+          new Finding(
+              whole,
+              State.OPTIONAL,
+              "not installed",
+              "apt install dataset-fashion-mnist, or --set data=fashion-mnist:FOLDER"));
     }
   }
 
-  private void print() {
+  private static String size(long bytes) {
+    return String.format(Locale.ROOT, "%.1f GB", bytes / 1e9);
+  }
+
+  void print() {
     if (json) {
       JsonArray all = new JsonArray();
       for (Finding f : findings) {
         JsonObject one = new JsonObject();
         one.addProperty("subject", f.subject);
-        one.addProperty("good", f.good);
+        one.addProperty("state", f.state.name().toLowerCase(Locale.ROOT));
         one.addProperty("found", f.found);
         one.addProperty("remedy", f.remedy);
         all.add(one);
       }
-      System.out.println(new GsonBuilder().setPrettyPrinting().create().toJson(all));
+      System.out.println(
+          new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create().toJson(all));
       return;
     }
     for (Finding f : findings) {
-      System.out.printf("%-4s %-20s %s%n", f.good ? "ok" : "NO", f.subject, f.found);
-      if (!f.good) {
-        System.out.printf("     %-20s → %s%n", "", f.remedy);
+      System.out.printf("%s  %-19s %s%n", f.state.mark, f.subject, f.found);
+      if (!f.remedy.isEmpty()) {
+        System.out.printf("    %-19s → %s%n", "", f.remedy);
       }
     }
+    System.out.println(
+        failures() == 0
+            ? "all that a run needs is here"
+            : "to be mended: " + failures() + ", see NO above");
   }
 }

@@ -32,7 +32,7 @@ import picocli.CommandLine.Option;
 /** Attacks a model over the test images of a data set. */
 @Command(
     name = "evaluate",
-    mixinStandardHelpOptions = true,
+    sortOptions = false,
     description = "Attacks a model over a data set's test images; prints a table of accuracies.")
 final class EvaluateCommand implements Runnable {
   @Option(
@@ -119,19 +119,25 @@ final class EvaluateCommand implements Runnable {
     Common.positive("--limit", limit);
     Common.positive("--batch", batch);
     Common.positive("--threads", threads);
-    List<String> names = Arrays.asList(attacks.split(","));
+    List<String> names = Arrays.stream(attacks.split(",")).map(String::strip).toList();
     AttackNames.check(names);
     double radius = Options.parse(epsilon);
     if (Double.isNaN(radius)) {
       throw new UsageException("--eps must be a number such as 8/255, found " + epsilon);
     }
     Ball ball = new Ball(norm, radius);
+    checkJson();
     DataSpec from = DataSpec.parse(data);
     ModelSpec which = ModelSpec.parse(model);
     Natives.setThreads(threads == null ? Runtime.getRuntime().availableProcessors() : threads);
     Device on = Device.parse(device);
     try (Scope _ = Scope.open("evaluate");
         ImageSet images = from.load(Split.TEST)) {
+      if (images.height() != images.width()) {
+        throw new UsageException(
+            "images must be square, found %d×%d in %s"
+                .formatted(images.height(), images.width(), data));
+      }
       Network network =
           Models.build(
               which,
@@ -145,8 +151,11 @@ final class EvaluateCommand implements Runnable {
       int count = limit == null ? images.size() : Math.min(limit, images.size());
       int[] first = IntStream.range(0, count).toArray();
       try (Batches batches = Batches.over(images, first).batchSize(batch).device(on).build()) {
-        List<Evaluation.Result> results =
-            new Evaluation(network, ball, new Seeds(seed)).run(names, batches, (a, n) -> {});
+        List<Evaluation.Result> results;
+        try (EvaluationLine line = new EvaluationLine(count)) {
+          Shutdown.endsAtOnce(line::close);
+          results = new Evaluation(network, ball, new Seeds(seed)).run(names, batches, line);
+        }
         System.out.println(
             Tables.text(
                 "%s on %s, %s ε %s, seed %d".formatted(model, data, norm, epsilon, seed), results));
@@ -154,6 +163,19 @@ final class EvaluateCommand implements Runnable {
           write(on, radius, results);
         }
       }
+    }
+  }
+
+  /** Before an evaluation of hours rather than after it. */
+  private void checkJson() {
+    Path folder = json == null ? null : json.toAbsolutePath().getParent();
+    if (folder != null && Files.isDirectory(json)) {
+      throw new UsageException("--json %s is a folder; name a file".formatted(json));
+    }
+    if (folder != null && !(Files.isDirectory(folder) && Files.isWritable(folder))) {
+      throw new UsageException(
+          "--json %s cannot be written: there is no folder %s that takes files; name another file"
+              .formatted(json, folder));
     }
   }
 

@@ -6,10 +6,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 
 /** Lists the built-in recipes, or prints one. */
-@Command(
-    name = "recipes",
-    mixinStandardHelpOptions = true,
-    description = "Lists the built-in recipes, or prints one.")
+@Command(name = "recipes", description = "Lists the built-in recipes, or prints one.")
 final class RecipesCommand implements Runnable {
   @Parameters(arity = "0..1", paramLabel = "NAME", description = "The recipe to print.")
   private String name;
@@ -22,11 +19,8 @@ final class RecipesCommand implements Runnable {
     }
     for (String recipe : Recipes.names()) {
       JsonObject json = Recipes.load(recipe);
-      System.out.printf(
-          "%-40s %-10s %s%n",
-          recipe,
-          json.getAsJsonObject("method").get("name").getAsString(),
-          json.get("description").getAsString());
+      System.out.println(recipe);
+      System.out.println("    " + json.get("description").getAsString());
     }
   }
 }

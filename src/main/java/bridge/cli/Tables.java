@@ -19,7 +19,12 @@ final class Tables {
         String.format(
             Locale.ROOT,
             "%n  %-14s %8s %8s %8s %10s %8s",
-            "attack", "images", "accuracy", "worst", "max change", "seconds"));
+            "attack",
+            "images",
+            "accuracy",
+            "worst",
+            "max change",
+            "seconds"));
     for (Result r : results) {
       text.append(
           String.format(

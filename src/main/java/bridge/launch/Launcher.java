@@ -33,7 +33,7 @@ public final class Launcher {
   /**
    * Commands that never touch libtorch, so that they also run where CUDA's libraries are missing.
    */
-  private static final Set<String> WITHOUT_TORCH = Set.of("doctor", "recipes", "report");
+  private static final Set<String> WITHOUT_TORCH = Set.of("doctor", "recipes", "data", "report");
 
   private static final Set<String> QUESTIONS = Set.of("-h", "--help", "-V", "--version");
 
@@ -204,16 +204,20 @@ public final class Launcher {
     } catch (IOException e) {
       throw new Refusal("cannot start " + process.command().get(0) + ": " + e.getMessage());
     }
-    Runtime.getRuntime()
-        .addShutdownHook(
-            new Thread(
-                () -> {
-                  if (program.isAlive()) {
-                    // Asked to stop. The program may take seconds to save its state.
-                    program.destroy();
-                    Runtime.getRuntime().halt(await(program));
-                  }
-                }));
+    Thread passOn =
+        new Thread(
+            () -> {
+              if (program.isAlive()) {
+                // Asked to stop. The program may take seconds to save its state.
+                program.destroy();
+                Runtime.getRuntime().halt(await(program));
+              }
+            });
+    try {
+      Runtime.getRuntime().addShutdownHook(passOn);
+    } catch (IllegalStateException e) {
+      program.destroy(); // asked to stop before there was anything to pass on
+    }
     return await(program);
   }
 
