@@ -114,6 +114,15 @@ final class EvaluateCommand implements Runnable {
   @Option(names = "--json", paramLabel = "FILE", description = "Writes the results here.")
   private Path json;
 
+  @Option(
+      names = "--picture",
+      paramLabel = "FILE",
+      description = "Draws a PNG: images clean and under PGD-20, with what the model says.")
+  private Path picture;
+
+  @Option(names = "--beside", paramLabel = "MODEL", description = "A second model for the picture.")
+  private String beside;
+
   @Override
   public void run() {
     Common.positive("--limit", limit);
@@ -126,9 +135,14 @@ final class EvaluateCommand implements Runnable {
       throw new UsageException("--eps must be a number such as 8/255, found " + epsilon);
     }
     Ball ball = new Ball(norm, radius);
-    checkJson();
+    checkTarget("--json", json);
+    checkTarget("--picture", picture);
+    if (beside != null && picture == null) {
+      throw new UsageException("--beside belongs to a picture; add --picture FILE");
+    }
     DataSpec from = DataSpec.parse(data);
-    ModelSpec which = ModelSpec.parse(model);
+    ModelSpec which = trained("--model", model);
+    ModelSpec other = beside == null ? null : trained("--beside", beside);
     Natives.setThreads(threads == null ? Runtime.getRuntime().availableProcessors() : threads);
     Device on = Device.parse(device);
     try (Scope _ = Scope.open("evaluate");
@@ -138,16 +152,7 @@ final class EvaluateCommand implements Runnable {
             "images must be square, found %d×%d in %s"
                 .formatted(images.height(), images.width(), data));
       }
-      Network network =
-          Models.build(
-              which,
-              images.channels(),
-              images.classes(),
-              images.height(),
-              new Normalisation(mean, std),
-              new Seeds(seed),
-              on);
-      network.freeze();
+      Network network = build(which, images, on);
       int count = limit == null ? images.size() : Math.min(limit, images.size());
       int[] first = IntStream.range(0, count).toArray();
       try (Batches batches = Batches.over(images, first).batchSize(batch).device(on).build()) {
@@ -162,20 +167,49 @@ final class EvaluateCommand implements Runnable {
         if (json != null) {
           write(on, radius, results);
         }
+        if (picture != null) {
+          List<Network> all =
+              other == null ? List.of(network) : List.of(network, build(other, images, on));
+          new Sheets(images, ball, epsilon, on, seed).write(picture, all);
+        }
       }
     }
   }
 
+  /** An architecture without weights would be evaluated as it was drawn at random. */
+  private static ModelSpec trained(String option, String model) {
+    ModelSpec spec = ModelSpec.parse(model);
+    if (spec instanceof ModelSpec.BuiltIn builtIn && builtIn.checkpoint().isEmpty()) {
+      throw new UsageException(
+          "%s %s has no weights; write %s@CHECKPOINT".formatted(option, model, model));
+    }
+    return spec;
+  }
+
+  private Network build(ModelSpec spec, ImageSet images, Device on) {
+    Network network =
+        Models.build(
+            spec,
+            images.channels(),
+            images.classes(),
+            images.height(),
+            new Normalisation(mean, std),
+            new Seeds(seed),
+            on);
+    network.freeze();
+    return network;
+  }
+
   /** Before an evaluation of hours rather than after it. */
-  private void checkJson() {
-    Path folder = json == null ? null : json.toAbsolutePath().getParent();
-    if (folder != null && Files.isDirectory(json)) {
-      throw new UsageException("--json %s is a folder; name a file".formatted(json));
+  private static void checkTarget(String option, Path file) {
+    Path folder = file == null ? null : file.toAbsolutePath().getParent();
+    if (folder != null && Files.isDirectory(file)) {
+      throw new UsageException("%s %s is a folder; name a file".formatted(option, file));
     }
     if (folder != null && !(Files.isDirectory(folder) && Files.isWritable(folder))) {
       throw new UsageException(
-          "--json %s cannot be written: there is no folder %s that takes files; name another file"
-              .formatted(json, folder));
+          "%s %s cannot be written: there is no folder %s that takes files; name another file"
+              .formatted(option, file, folder));
     }
   }
 

@@ -1,11 +1,14 @@
 package bridge.model;
 
 import bridge.UsageException;
+import bridge.torch.Natives;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.regex.Pattern;
+import java.util.zip.CRC32;
 
 /**
  * The teachers that the program carries, so that a first run works from any folder: {@code
@@ -13,52 +16,54 @@ import java.util.regex.Pattern;
  */
 final class BundledModels {
   private static final Pattern NAME = Pattern.compile("models/([\\w-]+)\\.pt");
-  private static Path folder;
 
   private BundledModels() {}
 
   /** The file itself, or for a bundled name that is no file here, its copy out of the jar. */
   static Path locate(Path file) {
     var name = NAME.matcher(file.toString());
-    if (Files.exists(file) || !name.matches() || !isBundled(file.toString())) {
+    if (Files.exists(file)
+        || !name.matches()
+        || BundledModels.class.getResource("/" + file) == null) {
       return file;
     }
     try {
-      Path copy = folder().resolve(file.getFileName());
-      unpack(file.toString(), copy);
-      String card = name.group(1) + ".json";
-      unpack("models/" + card, copy.resolveSibling(card));
-      return copy;
+      return unpack(file.toString(), "models/" + name.group(1) + ".json");
     } catch (IOException e) {
       throw new UsageException(
-          "model %s cannot be unpacked to the temporary folder (%s); make room or set"
-                  .formatted(file, e.getMessage())
-              + " -Djava.io.tmpdir",
+          "model %s cannot be unpacked to %s (%s); make room, or export a copy and name its file"
+              .formatted(file, Natives.cache(), e.getMessage()),
           e);
     }
   }
 
-  private static boolean isBundled(String name) {
-    return BundledModels.class.getResource("/" + name) != null;
+  /** A folder of the natives' cache, named by the content, so that versions never mix. */
+  private static Path unpack(String model, String card) throws IOException {
+    byte[] weights = resource(model);
+    CRC32 content = new CRC32();
+    content.update(weights);
+    Path folder =
+        Natives.cache().resolve("bridge-models").resolve("%08x".formatted(content.getValue()));
+    Files.createDirectories(folder);
+    write(folder.resolve(Path.of(card).getFileName()), resource(card));
+    return write(folder.resolve(Path.of(model).getFileName()), weights);
   }
 
-  private static synchronized Path folder() throws IOException {
-    if (folder == null) {
-      folder = Files.createTempDirectory("bridge-models");
-      folder.toFile().deleteOnExit();
+  private static Path write(Path file, byte[] content) throws IOException {
+    if (!Files.exists(file) || Files.size(file) != content.length) {
+      Path part = Files.createTempFile(file.getParent(), file.getFileName().toString(), ".part");
+      Files.write(part, content);
+      Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     }
-    return folder;
+    return file;
   }
 
-  private static void unpack(String resource, Path to) throws IOException {
-    if (Files.exists(to)) {
-      return;
-    }
-    try (InputStream in = BundledModels.class.getResourceAsStream("/" + resource)) {
-      if (in != null) {
-        Files.copy(in, to);
-        to.toFile().deleteOnExit();
+  private static byte[] resource(String name) throws IOException {
+    try (InputStream in = BundledModels.class.getResourceAsStream("/" + name)) {
+      if (in == null) {
+        throw new IOException("the program lacks " + name);
       }
+      return in.readAllBytes();
     }
   }
 }

@@ -35,7 +35,7 @@ public final class Natives {
     if (loaded) {
       return;
     }
-    quiet();
+    prepare();
     try {
       unpack();
       Loader.load(torch.class);
@@ -52,10 +52,14 @@ public final class Natives {
     }
   }
 
-  /** JavaCPP counts memory it does not own; its limits would stop a run on a machine with room. */
-  private static void quiet() {
+  /** What must be set before the first class of the presets or the first library is loaded. */
+  private static void prepare() {
+    // JavaCPP counts memory it does not own; its limits would stop a run on a machine with room
     setDefault("org.bytedeco.javacpp.maxPhysicalBytes", "0");
     setDefault("org.bytedeco.javacpp.maxBytes", "0");
+    // libgomp reads this when it is loaded. Threads that spin while they wait for each other are
+    // ruinous on a machine that others use too: a step took up to a hundred times as long.
+    CLibrary.setEnvironment("OMP_WAIT_POLICY", "passive");
   }
 
   private static void setDefault(String property, String value) {
