@@ -213,13 +213,18 @@ class BadInputTest {
     refused(
         WRONG,
         "images must be square",
-        evaluate("resnet8", "image-folder:" + folder.resolve("images")));
+        evaluate(TEACHER, "image-folder:" + folder.resolve("images")));
     Path other = folder.resolve("images/train/dog/2.png");
     ImageIO.write(new BufferedImage(9, 9, BufferedImage.TYPE_INT_RGB), "png", other.toFile());
     refusedRun(RUNNING, other.toString(), "--set", set, "--set", "select.validation=1");
     refused(RUNNING, other.toString(), "data", "check", "image-folder:" + folder.resolve("images"));
     Files.write(other, "no image".getBytes(UTF_8));
     refused(RUNNING, other.toString(), "data", "check", "image-folder:" + folder.resolve("images"));
+  }
+
+  @Test
+  void aModelWithoutWeightsIsNotEvaluated() {
+    refused(WRONG, "write resnet8@CHECKPOINT", evaluate("resnet8", "fashion-mnist-mini"));
   }
 
   @Test

@@ -47,7 +47,8 @@ class NativeExceptionTest {
         "libtorch: mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)",
         () -> zeros(2, 3).matmul(zeros(2, 3)));
     assertLine(
-        "libtorch: The size of tensor a (3) must match the size of tensor b (4) at non-singleton dimension 1",
+        "libtorch: The size of tensor a (3) must match the size of tensor b (4) at non-singleton"
+            + " dimension 1",
         () -> zeros(2, 3).add(zeros(2, 4)));
     assertLine("libtorch: shape '[4]' is invalid for input of size 6", () -> zeros(2, 3).view(4));
   }
