@@ -60,7 +60,9 @@ class LauncherTest {
       try (Stream<Path> all = Files.list(builtClasses().resolve(part))) {
         for (Path file : all.toList()) {
           String name = file.getFileName().toString();
-          if (part.endsWith("launch") || name.startsWith("ParentDeath")) {
+          if (part.endsWith("launch")
+              || name.startsWith("ParentDeath")
+              || name.startsWith("CLibrary")) {
             Files.copy(file, classes.resolve(part).resolve(name));
           }
         }
