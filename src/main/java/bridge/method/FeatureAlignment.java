@@ -2,6 +2,7 @@ package bridge.method;
 
 import bridge.Options;
 import bridge.UsageException;
+import bridge.model.Features;
 import bridge.torch.Tensor;
 import java.util.List;
 
@@ -35,7 +36,7 @@ record FeatureAlignment(List<Head> heads, Head.Kind kind, Distance distance) {
       }
       return feature;
     }
-    return feature.dim() == 4 ? feature.mean(2, 3) : feature.flatten(1);
+    return Features.vector(feature);
   }
 
   /**

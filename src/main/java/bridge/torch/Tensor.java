@@ -852,9 +852,4 @@ public final class Tensor {
   public String toString() {
     return "Tensor" + Arrays.toString(sizes()) + " " + dtype() + " on " + device();
   }
-
-  /** Keeps the compiler from calling the field unused: it is there to be reachable. */
-  Object owner() {
-    return owner;
-  }
 }

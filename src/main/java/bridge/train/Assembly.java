@@ -1,7 +1,6 @@
 package bridge.train;
 
 import bridge.UsageException;
-import bridge.data.Augment;
 import bridge.data.Batches;
 import bridge.data.DataSpec;
 import bridge.data.ImageSet;
@@ -66,11 +65,10 @@ final class Assembly implements AutoCloseable {
       optimizer = recipe.optimizer.over(trained());
       average = new Average(recipe.average, student);
       split = Splits.of(train, recipe.select.validation(), seeds);
-      Augment augment = new Augment(recipe.augment.pad(), recipe.augment.flip());
       batches =
           Batches.over(train, split.training())
               .batchSize(recipe.batch)
-              .augment(augment)
+              .augment(recipe.augment)
               .shuffle(true)
               .seeds(seeds)
               .device(device)

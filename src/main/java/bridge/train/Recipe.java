@@ -3,6 +3,7 @@ package bridge.train;
 import bridge.Options;
 import bridge.UsageException;
 import bridge.attack.Pgd;
+import bridge.data.Augment;
 import bridge.evaluate.AttackNames;
 import com.google.gson.JsonObject;
 import java.util.ArrayList;
@@ -65,9 +66,6 @@ public final class Recipe {
    */
   record Evaluate(List<String> attacks, int limit, int batch) {}
 
-  /** Random crop after zero padding, and horizontal flip. */
-  record Augmentation(int pad, boolean flip) {}
-
   private final Options options;
   final String name;
   final String data;
@@ -79,7 +77,7 @@ public final class Recipe {
   final Schedule schedule;
   final int epochs;
   final int batch;
-  final Augmentation augment;
+  final Augment augment;
   final Average.Settings average;
   final Select select;
   final Evaluate evaluate;
@@ -128,9 +126,8 @@ public final class Recipe {
     return new Recipe(new Options("", json));
   }
 
-  private static Augmentation augmentation(Options options) {
-    Augmentation augment =
-        new Augmentation(options.integer("pad", 0, 0, 64), options.flag("flip", false));
+  private static Augment augmentation(Options options) {
+    Augment augment = new Augment(options.integer("pad", 0, 0, 64), options.flag("flip", false));
     options.done();
     return augment;
   }
