@@ -223,6 +223,20 @@ class SaMdradTest {
   }
 
   @Test
+  void whatTheInnerLossAskedServesItsOwnBatchOnly() {
+    SaMdrad method = method("{\"innerLoss\":\"KL_FUSED\"}", 2);
+    Inputs first = inputs(2);
+    Tensor adversarial = moved(first.images());
+    double alone = method.outer(first, adversarial).total().item();
+    method.inner(first);
+    assertEquals(alone, method.outer(first, adversarial).total().item(), 0);
+    Inputs other = new Inputs(first.images().mul(0.5), first.labels(), 2, 2);
+    double fresh =
+        method("{\"innerLoss\":\"KL_FUSED\"}", 2).outer(other, adversarial).total().item();
+    assertEquals(fresh, method.outer(other, adversarial).total().item(), 1e-12);
+  }
+
+  @Test
   void oneTeacherHasAllTheWeight() {
     for (var weights : Fusion.Weights.values()) {
       SaMdrad method = method("{\"fusionWeights\":\"%s\"}".formatted(weights), 1);

@@ -108,6 +108,9 @@ final class SaMdrad implements Method {
   private final FeatureAlignment alignment;
   private final TeacherCounts counts;
 
+  /** What the teachers said of this batch's clean images, if {@link #inner} asked them. */
+  private Said said;
+
   SaMdrad(Options options, Setting setting) {
     student = setting.student();
     teachers = setting.teachers();
@@ -179,7 +182,8 @@ final class SaMdrad implements Method {
             yield x -> Losses.kl(own, student.logits(x));
           }
           case KL_FUSED -> {
-            Tensor fused = constant(() -> fusedClean(inputs));
+            said = ask(inputs.images(), aligns(inputs)); // the outer loss needs it too
+            Tensor fused = constant(() -> fused(said.logits, inputs.labels()));
             yield x -> Losses.kl(fused, student.logits(x).div(studentTemperature));
           }
           case KL_TEACHERS -> x -> toTeachers(x, y);
@@ -193,8 +197,8 @@ final class SaMdrad implements Method {
     }
   }
 
-  private Tensor fusedClean(Inputs inputs) {
-    Branch clean = branch(ask(inputs.images(), false).logits(), inputs.labels(), Branches.CLEAN);
+  private Tensor fused(List<Tensor> logits, Tensor labels) {
+    Branch clean = branch(logits, labels, Branches.CLEAN);
     return fusion.target(clean.weights, clean.rectified);
   }
 
@@ -217,10 +221,11 @@ final class SaMdrad implements Method {
   public Loss outer(Inputs inputs, Tensor adversarial) {
     Tensor x = inputs.images();
     Tensor y = inputs.labels();
-    boolean features = lambda.feat > 0 && inputs.epoch() >= featStartEpoch;
+    boolean features = aligns(inputs);
     boolean featuresAtAdv = features && featTarget != FeatTarget.CLEAN;
 
-    Said clean = ask(x, features);
+    Said clean = said == null ? ask(x, features) : said;
+    said = null;
     Said adv =
         teacherInput != TeacherInput.CLEAN || featuresAtAdv
             ? ask(adversarial, featuresAtAdv)
@@ -255,6 +260,10 @@ final class SaMdrad implements Method {
   private Tensor align(Branch branch, Network.Outputs student, List<Tensor> targets) {
     Tensor own = form(student.features().get(featLayer), "the student");
     return alignment.term(branch.weights, own, targets);
+  }
+
+  private boolean aligns(Inputs inputs) {
+    return lambda.feat > 0 && inputs.epoch() >= featStartEpoch;
   }
 
   /** The teachers' logits for the adversarial branch. */
