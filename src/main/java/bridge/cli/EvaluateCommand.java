@@ -15,7 +15,6 @@ import bridge.model.Models;
 import bridge.model.Network;
 import bridge.model.Normalisation;
 import bridge.torch.Device;
-import bridge.torch.Natives;
 import bridge.torch.Scope;
 import bridge.torch.Seeds;
 import com.google.gson.GsonBuilder;
@@ -27,6 +26,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Attacks a model over the test images of a data set. */
@@ -101,15 +101,7 @@ final class EvaluateCommand implements Runnable {
       description = "Deviation per channel that the model expects divided by (none).")
   private List<Double> std = List.of();
 
-  @Option(
-      names = "--device",
-      paramLabel = "DEVICE",
-      defaultValue = "auto",
-      description = "auto, cpu, cuda or cuda:INDEX (${DEFAULT-VALUE}).")
-  private String device;
-
-  @Option(names = "--threads", paramLabel = "N", description = "Threads (all cores).")
-  private Integer threads;
+  @Mixin private ComputeOptions compute;
 
   @Option(names = "--json", paramLabel = "FILE", description = "Writes the results here.")
   private Path json;
@@ -127,7 +119,7 @@ final class EvaluateCommand implements Runnable {
   public void run() {
     Common.positive("--limit", limit);
     Common.positive("--batch", batch);
-    Common.positive("--threads", threads);
+    compute.check();
     List<String> names = Arrays.stream(attacks.split(",")).map(String::strip).toList();
     AttackNames.check(names);
     double radius = Options.parse(epsilon);
@@ -143,8 +135,7 @@ final class EvaluateCommand implements Runnable {
     DataSpec from = DataSpec.parse(data);
     ModelSpec which = trained("--model", model);
     ModelSpec other = beside == null ? null : trained("--beside", beside);
-    Natives.setThreads(threads == null ? Runtime.getRuntime().availableProcessors() : threads);
-    Device on = Device.parse(device);
+    Device on = compute.use();
     try (Scope _ = Scope.open("evaluate");
         ImageSet images = from.load(Split.TEST)) {
       if (images.height() != images.width()) {

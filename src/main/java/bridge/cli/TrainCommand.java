@@ -2,7 +2,6 @@ package bridge.cli;
 
 import bridge.report.HtmlReport;
 import bridge.torch.Device;
-import bridge.torch.Natives;
 import bridge.train.Recipe;
 import bridge.train.Recipes;
 import bridge.train.RunFolder;
@@ -13,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -37,18 +37,7 @@ final class TrainCommand implements Callable<Integer> {
   @Option(names = "--resume", description = "Goes on with the run in the folder, if there is one.")
   private boolean resume;
 
-  @Option(
-      names = "--device",
-      paramLabel = "DEVICE",
-      defaultValue = "auto",
-      description = "auto, cpu, cuda or cuda:INDEX (${DEFAULT-VALUE}).")
-  private String device;
-
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      description = "Threads of an operation on the processor (all cores).")
-  private Integer threads;
+  @Mixin private ComputeOptions compute;
 
   @Option(names = "--seed", paramLabel = "N", description = "The recipe's seed.")
   private Long seed;
@@ -62,13 +51,12 @@ final class TrainCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     Recipe parsed = Recipe.from(json());
-    Common.positive("--threads", threads);
+    compute.check();
     Common.positive("--max-steps", maxSteps);
     Path path = out == null ? Path.of("runs", parsed.name()) : out;
     try (RunFolder folder = RunFolder.open(path, resume)) {
       Shutdown.endsAtOnce(folder::close);
-      Natives.setThreads(threads == null ? Runtime.getRuntime().availableProcessors() : threads);
-      Device on = Device.parse(device);
+      Device on = compute.use();
       try (RunLog log = new RunLog(folder, Common.environment(on))) {
         long limit = maxSteps == null ? Long.MAX_VALUE : maxSteps;
         Trainer trainer = new Trainer(parsed, folder, on, limit, Shutdown::asked, log);
