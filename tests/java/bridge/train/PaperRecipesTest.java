@@ -119,7 +119,7 @@ final class PaperRecipesTest {
       assertEquals(128, recipe.batch(), name);
       assertEquals(name.contains("cifar") ? 300 : 200, recipe.epochs(), name);
       assertEquals(3, recipe.teachers.size(), name);
-      assertEquals(new Recipe.Augmentation(4, true), recipe.augment, name);
+      assertEquals(new bridge.data.Augment(4, true), recipe.augment, name);
     }
   }
 }
