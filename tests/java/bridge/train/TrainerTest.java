@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -377,19 +378,22 @@ final class TrainerTest {
   }
 
   /**
-   * 8 MB of slack for the virtual machine, which grew by 1 to 2.4 MB in two trials; one batch of 25
-   * kB kept at every step would make 12.5 MB.
+   * The virtual machine's own heap and compiled code grow too, now and then by 20 MB where the
+   * whole suite shares one process, but not in every window; a batch of 25 kB kept at every step
+   * makes 12.5 MB in each.
    */
   @Test
   @Tag("slow")
   void residentMemoryIsFlatOverFiveHundredSteps() {
     int warm = 100;
+    int window = 500;
+    int windows = 4;
     List<Long> resident = new ArrayList<>();
     Heard heard =
         new Heard() {
           @Override
           public void step(Step step) {
-            if (step.step() == warm || step.step() == warm + 500) {
+            if (step.step() >= warm && (step.step() - warm) % window == 0) {
               resident.add(Natives.residentBytes());
             }
           }
@@ -397,9 +401,14 @@ final class TrainerTest {
     TinyRuns.run(
         TinyRuns.recipe(images, "method.name=pgd-at", "epochs=1000", "select.every=1000"),
         out,
-        warm + 500,
+        warm + windows * window,
         heard);
-    long growth = resident.get(1) - resident.get(0);
-    assertTrue(growth < 8_000_000, "grew by %d bytes, from %s".formatted(growth, resident));
+    assertEquals(windows + 1, resident.size());
+    long growth =
+        IntStream.range(0, windows)
+            .mapToLong(w -> resident.get(w + 1) - resident.get(w))
+            .min()
+            .orElseThrow();
+    assertTrue(growth < 8_000_000, "grew by %d bytes or more, from %s".formatted(growth, resident));
   }
 }
