@@ -31,6 +31,7 @@ class ArchitectureTest {
           "method",
           "attack",
           "model",
+          "architecture",
           "checkpoint",
           "data",
           "torch");

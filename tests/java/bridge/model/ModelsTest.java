@@ -66,18 +66,19 @@ class ModelsTest {
       delimiter = '|',
       value = {
         "resnt18 | did you mean resnet18?; there are resnet18, resnet34,",
-        "resnet21 | neither a file nor an architecture",
+        "resnet21 | the depth must be 18, 34, or 6n + 2",
+        "rasnet | neither a file nor an architecture",
         "net.pt | file net.pt does not exist",
         "src | is a folder",
         "resnet8@none.pth | file none.pth does not exist",
         "resnet8:width | options must read KEY=VALUE",
         "resnet8:width=4,width=8 | each once",
-        "resnet8:widht=4 | unknown option widht; did you mean width?",
-        "resnet8:width=2.5 | width must be a whole number",
-        "resnet8:width=-1 | width must be a number from",
-        "resnet18:stride=2 | unknown option stride",
-        "resnet8:classes=100 | has 100 classes, the data has 10",
-        "resnet8:channels=3 | has 3 channels, the data has 1"
+        "resnet8:widht=4 | unknown key model resnet8.widht; did you mean width?",
+        "resnet8:width=2.5 | model resnet8.width must be a whole number",
+        "resnet8:width=-1 | model resnet8.width must be a number from 1",
+        "resnet18:stride=2 | unknown key model resnet18.stride",
+        "resnet8:classes=100 | classes is 100, but the data has 10",
+        "resnet8:channels=3 | channels is 3, but the data has 1"
       })
   void whatCannotBeIsSaidInOneLine(String text, String message) {
     UsageException e = assertThrows(UsageException.class, () -> build(text, 1));

@@ -1,6 +1,9 @@
 package bridge.model;
 
 import bridge.UsageException;
+import bridge.architecture.Architecture;
+import bridge.architecture.BatchNorm2d;
+import bridge.architecture.Module;
 import bridge.torch.Device;
 import bridge.torch.Tensor;
 import java.util.Collections;
@@ -9,11 +12,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
 
-/** A network of our own {@link Module}s, with a normalisation before it. */
+/** A network of {@link bridge.architecture}, with a normalisation before it. */
 final class BuiltInNetwork implements Network {
   private final String name;
   private final int classes;
-  private final Module root;
+  private final Architecture root;
   private final Normalisation.Constants normalisation;
   private final Device device;
   private final Map<String, Module> modules;
@@ -22,7 +25,11 @@ final class BuiltInNetwork implements Network {
   private final Map<String, Tensor> stateDict;
 
   BuiltInNetwork(
-      String name, int classes, Module root, Normalisation.Constants normalisation, Device device) {
+      String name,
+      int classes,
+      Architecture root,
+      Normalisation.Constants normalisation,
+      Device device) {
     this.name = name;
     this.classes = classes;
     this.root = root;
@@ -63,10 +70,9 @@ final class BuiltInNetwork implements Network {
     }
   }
 
-  /** {@code avgpool}, the mean over positions as [N, d, 1, 1]. */
   @Override
   public String penultimate() {
-    return ResNet.POOL;
+    return root.penultimate();
   }
 
   @Override

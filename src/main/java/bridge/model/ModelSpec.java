@@ -2,12 +2,10 @@ package bridge.model;
 
 import bridge.Options;
 import bridge.UsageException;
+import bridge.architecture.Architectures;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -49,10 +47,10 @@ public sealed interface ModelSpec {
    */
   static ModelSpec parse(String text) {
     Matcher m = BUILT_IN.matcher(text);
-    if (m.matches() && Models.isArchitecture(m.group(1))) {
+    if (m.matches() && Architectures.has(m.group(1))) {
       Optional<Path> checkpoint = Optional.ofNullable(m.group(3)).map(f -> path(text, f));
       checkpoint.ifPresent(file -> check(text, file));
-      return new BuiltIn(text, m.group(1), options(text, m.group(2)), checkpoint);
+      return new BuiltIn(text, m.group(1), Architectures.options(text, m.group(2)), checkpoint);
     }
     Path file = BundledModels.locate(path(text, text));
     if (Files.exists(file) || !m.matches()) {
@@ -63,8 +61,8 @@ public sealed interface ModelSpec {
         "model %s is neither a file nor an architecture%s; there are %s"
             .formatted(
                 text,
-                Options.hint(m.group(1), Models.ARCHITECTURES),
-                String.join(", ", Models.ARCHITECTURES)));
+                Options.hint(m.group(1), Architectures.names()),
+                String.join(", ", Architectures.names())));
   }
 
   private static Path path(String text, String file) {
@@ -83,20 +81,5 @@ public sealed interface ModelSpec {
       throw new UsageException(
           "model %s: file %s does not exist; check the path".formatted(text, file));
     }
-  }
-
-  private static Map<String, String> options(String text, String list) {
-    Map<String, String> options = new LinkedHashMap<>();
-    List<String> items = list == null ? List.of() : Arrays.asList(list.split(",", -1));
-    for (String item : items) {
-      int equals = item.indexOf('=');
-      if (equals < 1
-          || options.put(item.substring(0, equals), item.substring(equals + 1)) != null) {
-        throw new UsageException(
-            "model %s: options must read KEY=VALUE, each once, between commas, found %s"
-                .formatted(text, list));
-      }
-    }
-    return options;
   }
 }

@@ -6,10 +6,13 @@ import org.bytedeco.pytorch.global.torch;
 /**
  * Where tensors live: the processor, or one CUDA device.
  *
- * @param index of the CUDA device, -1 for the processor
+ * @param index of the CUDA device, -1 for the processor, -2 for nowhere
  */
 public record Device(int index) {
   public static final Device CPU = new Device(-1);
+
+  /** Tensors here have a shape and a type, but no values and no memory. */
+  public static final Device META = new Device(-2);
 
   /**
    * Reads {@code auto}, {@code cpu}, {@code cuda} or {@code cuda:1}; {@code auto} is the first CUDA
@@ -65,6 +68,6 @@ public record Device(int index) {
 
   @Override
   public String toString() {
-    return isCuda() ? "cuda:" + index : "cpu";
+    return isCuda() ? "cuda:" + index : equals(META) ? "meta" : "cpu";
   }
 }

@@ -6,6 +6,7 @@ import java.util.function.Supplier;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.DeviceOptional;
+import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Scalar;
@@ -677,6 +678,41 @@ public final class Tensor {
 
   public Tensor relu_() {
     return self(pointer::relu_);
+  }
+
+  /** x · sigmoid(x), also called Swish. */
+  public Tensor silu() {
+    return make(() -> torch.silu(pointer));
+  }
+
+  /** x · Φ(x), with the normal distribution's exact function. */
+  public Tensor gelu() {
+    return make(() -> torch.gelu(pointer, "none"));
+  }
+
+  /** Normalises over the last dimension. */
+  public Tensor layerNorm(Tensor weight, Tensor bias, double eps) {
+    return make(
+        () ->
+            torch.layer_norm(
+                pointer, new long[] {size(-1)}, optional(weight), optional(bias), eps, true));
+  }
+
+  /** When {@code training}, zeroes each element with this probability and scales the others up. */
+  public Tensor dropout(double probability, boolean training) {
+    return make(() -> torch.dropout(pointer, probability, training));
+  }
+
+  /** Images [N, C, H, W] of another size, bilinearly, corners not aligned. */
+  public Tensor resize(int height, int width) {
+    return make(
+        () ->
+            torch.upsample_bilinear2d(
+                pointer,
+                new long[] {height, width},
+                false,
+                new DoubleOptional(),
+                new DoubleOptional()));
   }
 
   public Tensor avgPool2d(int kernel, int stride) {

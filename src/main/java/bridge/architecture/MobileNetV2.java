@@ -1,4 +1,4 @@
-package bridge.model;
+package bridge.architecture;
 
 import bridge.torch.Tensor;
 import java.util.ArrayList;
@@ -9,7 +9,15 @@ import java.util.List;
  * papers use: stem and 24-channel stage of stride 1, ReLU instead of ReLU6, and a projection
  * shortcut wherever stride is 1 and the channels change.
  */
-final class MobileNetV2 extends Module {
+final class MobileNetV2 extends Architecture {
+  static final Family KUANGLIU =
+      new Family(
+          "mobilenetv2",
+          List.of("mobilenetv2"),
+          (init, data, _, options) ->
+              new MobileNetV2(init, data, options.number("width", 1, 1.0 / 32, 16)),
+          shapes -> guesses(shapes));
+
   /** Expansion, channels, blocks, stride of the first. */
   private static final int[][] STAGES = {
     {1, 16, 1, 1},
@@ -29,10 +37,10 @@ final class MobileNetV2 extends Module {
   private final AveragePool pool;
   private final Linear linear;
 
-  MobileNetV2(Init init, int channels, int classes, double width) {
+  private MobileNetV2(Init init, Dimensions data, double width) {
     int in = scaled(32, width);
     int last = scaled(1280, Math.max(1, width));
-    conv1 = child("conv1", new Conv2d(init, channels, in, 3, 1));
+    conv1 = child("conv1", new Conv2d(init, data.channels(), in, 3, 1));
     bn1 = child("bn1", new BatchNorm2d(init, in));
     List<Block> blocks = new ArrayList<>();
     for (int[] stage : STAGES) {
@@ -45,8 +53,14 @@ final class MobileNetV2 extends Module {
     layers = child("layers", new Sequential(blocks));
     conv2 = child("conv2", new Conv2d(init, in, last, 1, 1));
     bn2 = child("bn2", new BatchNorm2d(init, last));
-    pool = child(ResNet.POOL, new AveragePool());
-    linear = child("linear", new Linear(init, last, classes));
+    pool = child(POOL, new AveragePool());
+    linear = child("linear", new Linear(init, last, data.classes()));
+  }
+
+  /** The width in eighths that gives the last stage its channels. */
+  private static List<Family.Guess> guesses(Shapes shapes) {
+    int last = shapes.out("layers.16.conv3.weight");
+    return last == 320 ? List.of() : List.of(Family.Guess.of("mobilenetv2:width=%s", last / 320.0));
   }
 
   /** The nearest multiple of 8, never less than nine tenths of what was asked for. */

@@ -1,4 +1,4 @@
-package bridge.model;
+package bridge.architecture;
 
 import bridge.torch.Tensor;
 import java.util.LinkedHashMap;
@@ -59,7 +59,7 @@ public abstract class Module {
   }
 
   /** Who is shown the next outputs; null for nobody. */
-  final void tap(Consumer<Tensor> listener) {
+  public final void tap(Consumer<Tensor> listener) {
     tap = listener;
   }
 

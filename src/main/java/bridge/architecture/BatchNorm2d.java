@@ -1,4 +1,4 @@
-package bridge.model;
+package bridge.architecture;
 
 import bridge.torch.Tensor;
 
@@ -7,7 +7,7 @@ import bridge.torch.Tensor;
  * running ones by a tenth (the variance unbiased); in evaluation it uses these and changes nothing.
  */
 public final class BatchNorm2d extends Module {
-  static final double MOMENTUM = 0.1;
+  public static final double MOMENTUM = 0.1;
   private static final double EPS = 1e-5;
 
   private final Tensor weight;

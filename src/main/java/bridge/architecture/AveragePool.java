@@ -1,4 +1,4 @@
-package bridge.model;
+package bridge.architecture;
 
 import bridge.torch.Tensor;
 

@@ -1,4 +1,4 @@
-package bridge.model;
+package bridge.architecture;
 
 import bridge.torch.DType;
 import bridge.torch.Device;
@@ -8,7 +8,8 @@ import bridge.torch.Tensor;
 
 /**
  * First values of parameters. Drawn on the processor, one parameter after the other as they are
- * registered, so that a seed gives the same network on every device.
+ * registered, so that a seed gives the same network on every device; or not drawn at all, where a
+ * checkpoint is to follow or only the shapes are wanted.
  */
 public final class Init {
 
@@ -20,7 +21,9 @@ public final class Init {
     NORMAL_FAN_OUT
   }
 
+  /** Null where nothing is drawn. */
   private final Generator generator;
+
   private final Device device;
   private final Convolutions convolutions;
 
@@ -31,25 +34,47 @@ public final class Init {
   }
 
   /** First values from the stream "init" of these seeds, for parameters on this device. */
-  public static Init of(Seeds seeds, Device device, Convolutions convolutions) {
+  public static Init of(Seeds seeds, Device device) {
     Generator generator = Generator.on(Device.CPU, seeds.derive("init"));
-    return new Init(generator, device, convolutions);
+    return new Init(generator, device, Convolutions.UNIFORM_FAN_IN);
+  }
+
+  /** Memory on this device, not filled: for networks whose weights a checkpoint gives. */
+  public static Init unset(Device device) {
+    return new Init(null, device, Convolutions.UNIFORM_FAN_IN);
+  }
+
+  /** Shapes without memory. */
+  static Init shapes() {
+    return unset(Device.META);
+  }
+
+  /** The same stream, with convolutions drawn another way. */
+  Init with(Convolutions other) {
+    return new Init(generator, device, other);
   }
 
   /** The weight [out, in / groups, k, k] of a convolution. */
   Tensor convolution(long out, long inPerGroup, long kernel) {
     long area = kernel * kernel;
-    if (convolutions == Convolutions.UNIFORM_FAN_IN) {
-      return uniform(inPerGroup * area, out, inPerGroup, kernel, kernel);
-    }
-    Tensor weight = Tensor.empty(DType.FLOAT32, Device.CPU, out, inPerGroup, kernel, kernel);
-    return weight.normal_(0, Math.sqrt(2.0 / (out * area)), generator).to(device);
+    return convolutions == Convolutions.UNIFORM_FAN_IN
+        ? uniform(inPerGroup * area, out, inPerGroup, kernel, kernel)
+        : normal(Math.sqrt(2.0 / (out * area)), out, inPerGroup, kernel, kernel);
   }
 
   /** Uniform in ±1/√fanIn. */
   Tensor uniform(long fanIn, long... shape) {
     double bound = 1 / Math.sqrt(fanIn);
-    return Tensor.uniform(-bound, bound, generator, Device.CPU, shape).to(device);
+    return generator == null
+        ? Tensor.empty(DType.FLOAT32, device, shape)
+        : Tensor.uniform(-bound, bound, generator, Device.CPU, shape).to(device);
+  }
+
+  /** Normal around 0. */
+  Tensor normal(double std, long... shape) {
+    return generator == null
+        ? Tensor.empty(DType.FLOAT32, device, shape)
+        : Tensor.empty(DType.FLOAT32, Device.CPU, shape).normal_(0, std, generator).to(device);
   }
 
   Tensor constant(double value, long... shape) {

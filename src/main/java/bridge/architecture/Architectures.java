@@ -1,0 +1,200 @@
+package bridge.architecture;
+
+import bridge.BridgeException;
+import bridge.Options;
+import bridge.UsageException;
+import bridge.torch.Scope;
+import bridge.torch.Tensor;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * The architectures by name. A new one takes its class and its line here.
+ *
+ * <p>A text such as {@code resnet20:width=8} is a name and, after a colon, options.
+ */
+public final class Architectures {
+  private static final List<Family> ALL =
+      List.of(ResNet.KUANGLIU, ResNet.CHENYAOFO, MobileNetV2.KUANGLIU);
+
+  private Architectures() {}
+
+  /** The names to offer; most families know more, of any depth and width. */
+  public static List<String> names() {
+    return ALL.stream().flatMap(f -> f.offered().stream()).toList();
+  }
+
+  public static boolean has(String name) {
+    return family(name).isPresent();
+  }
+
+  private static Optional<Family> family(String name) {
+    return ALL.stream().filter(f -> f.has(name)).findFirst();
+  }
+
+  /**
+   * Builds a network in the caller's scope, in training mode.
+   *
+   * @param options by key, as the user wrote them; {@code channels}, {@code classes} may be among
+   *     them but must be the data's
+   * @throws UsageException for an unknown name or option, or one that does not fit the data
+   */
+  public static Architecture build(
+      String name, Map<String, String> options, Dimensions data, Init init) {
+    Family family = family(name).orElseThrow(() -> unknown(name));
+    Options given = new Options("model " + name, json(options));
+    Architecture network = family.build(init, data, name, given);
+    same(given, "channels", data.channels());
+    same(given, "classes", data.classes());
+    given.done();
+    return network;
+  }
+
+  private static UsageException unknown(String name) {
+    return new UsageException(
+        "unknown architecture %s%s; there are %s"
+            .formatted(name, Options.hint(name, names()), String.join(", ", names())));
+  }
+
+  private static JsonObject json(Map<String, String> options) {
+    JsonObject json = new JsonObject();
+    options.forEach(
+        (key, value) ->
+            json.add(
+                key,
+                value.matches("true|false")
+                    ? new JsonPrimitive(Boolean.valueOf(value))
+                    : new JsonPrimitive(value)));
+    return json;
+  }
+
+  /** Channels and classes may be written down, but the data decides. */
+  private static void same(Options options, String key, int data) {
+    int said = options.integer(key, data, 1, 1_000_000);
+    if (said != data) {
+      throw new UsageException(
+          "%s is %d, but the data has %d".formatted(options.path(key), said, data));
+    }
+  }
+
+  /**
+   * Options written {@code KEY=VALUE,KEY=VALUE}; none for null or nothing.
+   *
+   * @param text of the whole model, for the message
+   */
+  public static Map<String, String> options(String text, String list) {
+    Map<String, String> options = new LinkedHashMap<>();
+    List<String> items =
+        list == null || list.isEmpty() ? List.of() : Arrays.asList(list.split(",", -1));
+    for (String item : items) {
+      int equals = item.indexOf('=');
+      if (equals < 1
+          || options.put(item.substring(0, equals), item.substring(equals + 1)) != null) {
+        throw new UsageException(
+            "model %s: options must read KEY=VALUE, each once, between commas, found %s"
+                .formatted(text, list));
+      }
+    }
+    return options;
+  }
+
+  /**
+   * How well a network has the tensors of a state_dict.
+   *
+   * @param text the network's name and options
+   * @param data what the state_dict tells about it
+   * @param parameters of the network, counted
+   * @param missing what the network has and the state_dict lacks, with shapes
+   * @param unexpected what the state_dict has and the network lacks, with shapes
+   * @param misshapen what both have in different shapes
+   */
+  public record Fit(
+      String text,
+      Dimensions data,
+      long parameters,
+      List<String> missing,
+      List<String> unexpected,
+      List<String> misshapen) {
+
+    public boolean exact() {
+      return differences() == 0;
+    }
+
+    public int differences() {
+      return missing.size() + unexpected.size() + misshapen.size();
+    }
+  }
+
+  /**
+   * Which architectures a state_dict fits.
+   *
+   * @param shapes by name, without wrapper and prefix; {@code num_batches_tracked} may lack
+   * @return all that fit exactly, the likeliest first (several have the same tensors but another
+   *     arithmetic); where none does, the nearest alone; nothing for no tensors
+   */
+  public static List<Fit> fits(Map<String, long[]> shapes) {
+    Shapes seen = new Shapes(shapes);
+    List<Fit> fits = new ArrayList<>();
+    for (Family family : ALL) {
+      Stream<Family.Guess> offered = family.offered().stream().map(Family.Guess::of);
+      Stream.concat(family.guesses().apply(seen).stream(), offered)
+          .map(guess -> fit(guess, seen))
+          .flatMap(Optional::stream)
+          .filter(fit -> fits.stream().noneMatch(f -> f.text().equals(fit.text())))
+          .forEach(fits::add);
+    }
+    List<Fit> exact = fits.stream().filter(Fit::exact).toList();
+    return exact.isEmpty()
+        ? fits.stream()
+            .filter(f -> f.missing().size() < shapes.size() || !f.misshapen().isEmpty())
+            .min(Comparator.comparingInt(Fit::differences))
+            .stream()
+            .toList()
+        : exact;
+  }
+
+  private static Optional<Fit> fit(Family.Guess guess, Shapes seen) {
+    Dimensions data = new Dimensions(seen.channels(), seen.classes(), guess.imageSize());
+    String[] parts = guess.text().split(":", 2);
+    try (Scope _ = Scope.open("guess")) {
+      Map<String, String> options = options(guess.text(), parts.length == 1 ? null : parts[1]);
+      Architecture network = build(parts[0], options, data, Init.shapes());
+      return Optional.of(compare(guess.text(), data, network, seen.all()));
+    } catch (BridgeException _) {
+      return Optional.empty(); // the shapes are of nothing that can be built
+    }
+  }
+
+  private static Fit compare(
+      String text, Dimensions data, Architecture network, Map<String, long[]> shapes) {
+    Map<String, Tensor> own = network.stateDict();
+    List<String> missing = new ArrayList<>();
+    List<String> misshapen = new ArrayList<>();
+    own.forEach(
+        (name, t) -> {
+          long[] shape = shapes.get(name);
+          if (shape == null && !name.endsWith("num_batches_tracked")) {
+            missing.add(name + " " + Arrays.toString(t.sizes()));
+          } else if (shape != null && !Arrays.equals(shape, t.sizes())) {
+            misshapen.add(
+                "%s is %s, not %s"
+                    .formatted(name, Arrays.toString(shape), Arrays.toString(t.sizes())));
+          }
+        });
+    List<String> unexpected =
+        shapes.entrySet().stream()
+            .filter(e -> !own.containsKey(e.getKey()))
+            .map(e -> e.getKey() + " " + Arrays.toString(e.getValue()))
+            .toList();
+    long parameters = network.parameters().values().stream().mapToLong(Tensor::numel).sum();
+    return new Fit(text, data, parameters, missing, unexpected, misshapen);
+  }
+}

@@ -1,0 +1,6 @@
+/**
+ * The networks of the papers, defined once each with the state_dict names of the public code, and
+ * the layers they are made of. {@link bridge.architecture.Architectures} knows them by name and
+ * tells from a state_dict's shapes which one it belongs to.
+ */
+package bridge.architecture;
