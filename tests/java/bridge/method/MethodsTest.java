@@ -33,7 +33,7 @@ class MethodsTest {
     Tensor images =
         Tensor.empty(DType.FLOAT64, Device.CPU, 3, 2, 4, 4)
             .uniform_(0, 1, Generator.on(Device.CPU, 3));
-    inputs = new Inputs(images, Tensor.of(new long[] {0, 1, 2}, 3), 1, 1);
+    inputs = new Inputs(images, Tensor.of(new long[] {0, 1, 2}, 3), new int[3], 1, 1, 1);
     adversarial = images.mul(0.9);
   }
 
@@ -74,7 +74,7 @@ class MethodsTest {
 
   @Test
   void teachersThatWouldNotBeAskedAreRefused() {
-    var teacher = new Setting.Teacher("t", student, "pool");
+    var teacher = new Setting.Teacher("t", Setting.Role.STANDARD, student, "pool");
     for (String name : List.of("standard", "pgd-at")) {
       String json = "{\"name\":\"%s\"}".formatted(name);
       UsageException e = assertThrows(UsageException.class, () -> method(json, List.of(teacher)));

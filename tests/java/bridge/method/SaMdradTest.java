@@ -230,7 +230,7 @@ class SaMdradTest {
     double alone = method.outer(first, adversarial).total().item();
     method.inner(first);
     assertEquals(alone, method.outer(first, adversarial).total().item(), 0);
-    Inputs other = new Inputs(first.images().mul(0.5), first.labels(), 2, 2);
+    Inputs other = new Inputs(first.images().mul(0.5), first.labels(), first.indices(), 2, 2, 1);
     double fresh =
         method("{\"innerLoss\":\"KL_FUSED\"}", 2).outer(other, adversarial).total().item();
     assertEquals(fresh, method.outer(other, adversarial).total().item(), 1e-12);
@@ -290,7 +290,7 @@ class SaMdradTest {
       ToyNetwork teacher = new ToyNetwork(10 + k, 2, 4, 6 + k, CLASSES, 8);
       teacher.freeze();
       String feature = json.contains("\"map\"") ? "map" : "pool";
-      teachers.add(new Setting.Teacher("toy" + k, teacher, feature));
+      teachers.add(new Setting.Teacher("toy" + k, Setting.Role.STANDARD, teacher, feature));
     }
     JsonObject options = JsonParser.parseString(json).getAsJsonObject();
     options.addProperty("name", "sa-mdrad");
@@ -302,7 +302,8 @@ class SaMdradTest {
   private static Inputs inputs(int epoch) {
     Generator g = Generator.on(Device.CPU, 3);
     Tensor images = Tensor.empty(DType.FLOAT64, Device.CPU, BATCH, 2, 4, 4).uniform_(0, 1, g);
-    return new Inputs(images, Tensor.of(new long[] {0, 1, 2, 3, 0, 2}, BATCH), epoch, 1);
+    return new Inputs(
+        images, Tensor.of(new long[] {0, 1, 2, 3, 0, 2}, BATCH), new int[6], epoch, 1, 1);
   }
 
   private static Tensor moved(Tensor images) {

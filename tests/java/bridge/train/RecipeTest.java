@@ -117,7 +117,7 @@ final class RecipeTest {
         resolved.keySet());
     assertEquals("8/255", resolved.getAsJsonObject("attack").get("epsilon").getAsString());
     assertEquals(
-        "standard",
+        "STANDARD",
         resolved.getAsJsonArray("teachers").get(1).getAsJsonObject().get("role").getAsString());
     assertEquals(1000, resolved.getAsJsonObject("select").get("validation").getAsInt());
   }
@@ -166,7 +166,7 @@ final class RecipeTest {
       List<Setting.Teacher> all =
           java.util.Arrays.stream(teachers)
               .map(RecipeTest::network)
-              .map(t -> new Setting.Teacher(t.name(), t, t.penultimate()))
+              .map(t -> new Setting.Teacher(t.name(), Setting.Role.STANDARD, t, t.penultimate()))
               .toList();
       Methods.create(
           options, new Setting(student, all, 10, new long[] {1, 28, 28}, new Seeds(1), Device.CPU));

@@ -11,12 +11,17 @@ import java.util.function.BiFunction;
 public final class Methods {
   private static final Map<String, BiFunction<Options, Setting, Method>> ALL =
       new TreeMap<>(
-          Map.of(
-              "standard", Standard::new,
-              "pgd-at", PgdAt::new,
-              "sa-mdrad", SaMdrad::new));
+          Map.ofEntries(
+              entry("pgd-at", PgdAt::new),
+              entry("sa-mdrad", SaMdrad::new),
+              entry("standard", Standard::new)));
 
   private Methods() {}
+
+  private static Map.Entry<String, BiFunction<Options, Setting, Method>> entry(
+      String name, BiFunction<Options, Setting, Method> maker) {
+    return Map.entry(name, maker);
+  }
 
   public static List<String> names() {
     return List.copyOf(ALL.keySet());

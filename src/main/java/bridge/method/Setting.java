@@ -18,11 +18,23 @@ public record Setting(
     Seeds seeds,
     Device device) {
 
+  /** What a teacher is for; methods that tell their teachers apart ask for it. */
+  public enum Role {
+    /** None in particular. */
+    STANDARD,
+    /** Accurate on clean images. */
+    CLEAN,
+    /** Robust. */
+    ADVERSARIAL,
+    /** Trains beside the student: neither frozen nor finished. */
+    PEER
+  }
+
   /**
    * A frozen network to learn from.
    *
    * @param name for the log
    * @param feature the submodule path whose output is this teacher's feature
    */
-  public record Teacher(String name, Network network, String feature) {}
+  public record Teacher(String name, Role role, Network network, String feature) {}
 }

@@ -116,8 +116,10 @@ final class Assembly implements AutoCloseable {
 
   private Setting.Teacher teacher(Recipe.Model model, List<Setting.Teacher> before) {
     Network network = build(model);
-    network.freeze();
-    network.channelsLast();
+    if (model.role() != Setting.Role.PEER) {
+      network.freeze();
+      network.channelsLast();
+    }
     String file = model.model().replaceFirst(".*[/@]", "").replaceFirst("\\.\\w+$", "");
     Set<String> taken = before.stream().map(Setting.Teacher::name).collect(Collectors.toSet());
     String name = file;
@@ -126,7 +128,7 @@ final class Assembly implements AutoCloseable {
     }
     String feature =
         model.features().equals("penultimate") ? network.penultimate() : model.features();
-    return new Setting.Teacher(name, network, feature);
+    return new Setting.Teacher(name, model.role(), network, feature);
   }
 
   /** The student's and the method's parameters by name. */

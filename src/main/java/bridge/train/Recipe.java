@@ -5,6 +5,7 @@ import bridge.UsageException;
 import bridge.attack.Pgd;
 import bridge.data.Augment;
 import bridge.evaluate.AttackNames;
+import bridge.method.Setting;
 import com.google.gson.JsonObject;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,15 +24,17 @@ public final class Recipe {
    * A network as a recipe names it.
    *
    * @param model {@code ARCH}, {@code ARCH@FILE} or a TorchScript file
+   * @param role null for the student
    * @param features the submodule whose output is its feature; {@code penultimate} for the last
    */
-  record Model(String model, String role, String features, List<Double> mean, List<Double> std) {
-    static Model from(Options options, String role) {
+  record Model(
+      String model, Setting.Role role, String features, List<Double> mean, List<Double> std) {
+    static Model from(Options options, Setting.Role role) {
       Options normalisation = options.object("normalisation");
       Model model =
           new Model(
               options.text("model", null),
-              options.text("role", role),
+              role == null ? null : options.choice("role", role),
               options.text("features", "penultimate"),
               list(normalisation.numbers("mean")),
               list(normalisation.numbers("std")));
@@ -92,10 +95,10 @@ public final class Recipe {
     }
     options.text("description", "");
     data = options.text("data", null);
-    student = Model.from(options.object("student"), "student");
+    student = Model.from(options.object("student"), null);
     teachers = new ArrayList<>();
     for (Options teacher : options.objects("teachers")) {
-      teachers.add(Model.from(teacher, "standard"));
+      teachers.add(Model.from(teacher, Setting.Role.STANDARD));
     }
     method = options.object("method");
     attack = Pgd.from(options.object("attack"));

@@ -144,14 +144,14 @@ public final class Trainer {
 
   private void step(Assembly made, Batch batch, Generator noise, LossSums sums, long perEpoch) {
     long step = position.step() + 1;
-    Inputs inputs = new Inputs(batch.images(), batch.labels(), position.epoch(), step);
+    double factor = recipe.schedule.factor(position.step(), perEpoch, recipe.epochs);
+    Inputs inputs =
+        new Inputs(batch.images(), batch.labels(), batch.indices(), position.epoch(), step, factor);
     Natives.seedDefaults(made.seeds.derive("dropout", step));
     Tensor adversarial = attack(made, inputs, noise);
     Loss loss = made.method.outer(inputs, adversarial);
     loss.total().backward();
-    double rate =
-        made.optimizer.baseLearningRate()
-            * recipe.schedule.factor(position.step(), perEpoch, recipe.epochs);
+    double rate = made.optimizer.baseLearningRate() * factor;
     try (NoGrad _ = NoGrad.enter()) {
       made.optimizer.step(rate);
     }
