@@ -57,6 +57,10 @@ class CommandLineTest {
               "--json",
               "--picture",
               "--beside"),
+          "inspect",
+          Set.of("FILE", "--under", "--write-card", "--json"),
+          "convert",
+          Set.of("IN", "OUT", "--arch", "--under"),
           "recipes",
           Set.of("NAME"),
           "data",
@@ -112,6 +116,10 @@ class CommandLineTest {
           train     Trains a student by a recipe; Ctrl-C saves, --resume goes on.
           evaluate  Attacks a model over a data set's test images; prints a table of
                       accuracies.
+          inspect   Says what is in a checkpoint and which architecture it fits;
+                      nothing in it is run.
+          convert   Writes a checkpoint of any layout as a plain state_dict, its
+                      wrapper and prefixes undone.
           recipes   Lists the built-in recipes, or prints one.
           data      Looks at data sets: data check DATA.
           doctor    Checks JDK, natives, CUDA, memory and data, each with its remedy.

@@ -45,8 +45,9 @@ class MethodsTest {
   private Method method(String json, List<Setting.Teacher> teachers) {
     Options options = new Options("method", JsonParser.parseString(json).getAsJsonObject());
     long[] shape = {2, 4, 4};
+    int[] labels = {0, 1, 2};
     return Methods.create(
-        options, new Setting(student, teachers, 3, shape, new Seeds(1), Device.CPU));
+        options, new Setting(student, teachers, 3, shape, labels, new Seeds(1), Device.CPU));
   }
 
   @Test

@@ -295,7 +295,14 @@ class SaMdradTest {
     JsonObject options = JsonParser.parseString(json).getAsJsonObject();
     options.addProperty("name", "sa-mdrad");
     Setting setting =
-        new Setting(student, teachers, CLASSES, new long[] {2, 4, 4}, new Seeds(7), Device.CPU);
+        new Setting(
+            student,
+            teachers,
+            CLASSES,
+            new long[] {2, 4, 4},
+            new int[] {0, 1, 2},
+            new Seeds(7),
+            Device.CPU);
     return (SaMdrad) Methods.create(new Options("method", options), setting);
   }
 

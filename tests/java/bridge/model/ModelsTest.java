@@ -66,7 +66,7 @@ class ModelsTest {
       delimiter = '|',
       value = {
         "resnt18 | did you mean resnet18?; there are resnet18, resnet34,",
-        "resnet21 | the depth must be 18, 34, or 6n + 2",
+        "resnet21 | or 6n + 2 such as 20",
         "rasnet | neither a file nor an architecture",
         "net.pt | file net.pt does not exist",
         "src | is a folder",

@@ -168,8 +168,10 @@ final class RecipeTest {
               .map(RecipeTest::network)
               .map(t -> new Setting.Teacher(t.name(), Setting.Role.STANDARD, t, t.penultimate()))
               .toList();
+      long[] shape = {1, 28, 28};
+      int[] labels = {0, 1, 2};
       Methods.create(
-          options, new Setting(student, all, 10, new long[] {1, 28, 28}, new Seeds(1), Device.CPU));
+          options, new Setting(student, all, 10, shape, labels, new Seeds(1), Device.CPU));
     }
   }
 

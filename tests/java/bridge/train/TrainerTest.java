@@ -9,8 +9,14 @@ import bridge.UsageException;
 import bridge.checkpoint.Checkpoints;
 import bridge.checkpoint.StateDict;
 import bridge.checkpoint.TensorFile;
+import bridge.model.ModelSpec;
+import bridge.model.Models;
+import bridge.model.Network;
+import bridge.model.Normalisation;
+import bridge.torch.Device;
 import bridge.torch.Natives;
 import bridge.torch.Scope;
+import bridge.torch.Seeds;
 import bridge.torch.Tensor;
 import bridge.train.TinyRuns.Heard;
 import com.google.gson.JsonObject;
@@ -71,8 +77,27 @@ final class TrainerTest {
     var ran = TinyRuns.run(recipe, out, Long.MAX_VALUE, new Heard());
     assertEquals(Trainer.Outcome.FINISHED, ran.outcome());
     assertEquals(
-        Set.of(".lock", "recipe.json", "last/state.safetensors", "best.pth", "last.pth"),
+        Set.of(
+            ".lock",
+            "recipe.json",
+            "last/state.safetensors",
+            "best.pth",
+            "best.json",
+            "last.pth",
+            "last.json"),
         files(out));
+    try (Scope _ = Scope.open("card")) {
+      Network named =
+          Models.build(
+              ModelSpec.parse(out.resolve("best.pth").toString()),
+              1,
+              10,
+              28,
+              Normalisation.NONE,
+              new Seeds(1),
+              Device.CPU);
+      assertEquals(out.resolve("best.pth").toString(), named.name());
+    }
     assertEquals(
         List.of("best.pth", "last.pth"),
         ran.trainer().evaluated().stream().map(Trainer.Evaluated::file).toList());

@@ -3,6 +3,7 @@ package bridge.architecture;
 import bridge.BridgeException;
 import bridge.Options;
 import bridge.UsageException;
+import bridge.checkpoint.StateDict;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
 import com.google.gson.JsonObject;
@@ -23,7 +24,24 @@ import java.util.stream.Stream;
  */
 public final class Architectures {
   private static final List<Family> ALL =
-      List.of(ResNet.KUANGLIU, ResNet.CHENYAOFO, MobileNetV2.KUANGLIU);
+      List.of(
+          ResNet.KUANGLIU,
+          ResNet.CHENYAOFO,
+          PreActResNet.KUANGLIU,
+          PreActResNet.DEEPMIND,
+          WideResNet.TRADES,
+          WideResNet.DEEPMIND,
+          DenseNet.KUANGLIU,
+          DenseNet.CIFAR,
+          SmallCnn.TRADES,
+          MobileNetV2.KUANGLIU,
+          MobileNetV2Chenyaofo.FAMILY,
+          Vgg.CHENYAOFO,
+          Vgg.KUANGLIU,
+          ShuffleNetV2.CHENYAOFO,
+          ShuffleNetV2.KUANGLIU,
+          RepVgg.FAMILY,
+          VisionTransformer.FAMILY);
 
   private Architectures() {}
 
@@ -107,7 +125,28 @@ public final class Architectures {
   }
 
   /**
-   * How well a network has the tensors of a state_dict.
+   * The names and shapes of a network's tensors, in order; nothing is allocated.
+   *
+   * @param text its name and, after a colon, its options
+   * @throws UsageException as for {@link #build}
+   */
+  public static Map<String, long[]> shapes(String text, Dimensions data) {
+    Map<String, long[]> shapes = new LinkedHashMap<>();
+    try (Scope _ = Scope.open("shapes")) {
+      outline(text, data).stateDict().forEach((name, t) -> shapes.put(name, t.sizes()));
+    }
+    return shapes;
+  }
+
+  /** The network of this text, of tensors without memory. */
+  private static Architecture outline(String text, Dimensions data) {
+    String[] parts = text.split(":", 2);
+    return build(parts[0], options(text, parts.length == 1 ? null : parts[1]), data, Init.shapes());
+  }
+
+  /**
+   * How well a network has the tensors of a state_dict; {@code mean, std, mu} and {@code sigma} do
+   * not count, as when it is loaded.
    *
    * @param text the network's name and options
    * @param data what the state_dict tells about it
@@ -142,31 +181,27 @@ public final class Architectures {
    */
   public static List<Fit> fits(Map<String, long[]> shapes) {
     Shapes seen = new Shapes(shapes);
-    List<Fit> fits = new ArrayList<>();
-    for (Family family : ALL) {
-      Stream<Family.Guess> offered = family.offered().stream().map(Family.Guess::of);
-      Stream.concat(family.guesses().apply(seen).stream(), offered)
-          .map(guess -> fit(guess, seen))
-          .flatMap(Optional::stream)
-          .filter(fit -> fits.stream().noneMatch(f -> f.text().equals(fit.text())))
-          .forEach(fits::add);
-    }
+    List<Fit> fits = fits(ALL.stream().flatMap(f -> f.guesses().apply(seen).stream()), seen);
     List<Fit> exact = fits.stream().filter(Fit::exact).toList();
-    return exact.isEmpty()
-        ? fits.stream()
-            .filter(f -> f.missing().size() < shapes.size() || !f.misshapen().isEmpty())
-            .min(Comparator.comparingInt(Fit::differences))
-            .stream()
-            .toList()
-        : exact;
+    if (!exact.isEmpty()) {
+      return exact;
+    }
+    List<Fit> others = fits(names().stream().map(Family.Guess::of), seen);
+    return Stream.concat(fits.stream(), others.stream())
+        .filter(f -> f.missing().size() < shapes.size() || !f.misshapen().isEmpty())
+        .min(Comparator.comparingInt(Fit::differences))
+        .stream()
+        .toList();
+  }
+
+  private static List<Fit> fits(Stream<Family.Guess> guesses, Shapes seen) {
+    return guesses.distinct().map(guess -> fit(guess, seen)).flatMap(Optional::stream).toList();
   }
 
   private static Optional<Fit> fit(Family.Guess guess, Shapes seen) {
     Dimensions data = new Dimensions(seen.channels(), seen.classes(), guess.imageSize());
-    String[] parts = guess.text().split(":", 2);
     try (Scope _ = Scope.open("guess")) {
-      Map<String, String> options = options(guess.text(), parts.length == 1 ? null : parts[1]);
-      Architecture network = build(parts[0], options, data, Init.shapes());
+      Architecture network = outline(guess.text(), data);
       return Optional.of(compare(guess.text(), data, network, seen.all()));
     } catch (BridgeException _) {
       return Optional.empty(); // the shapes are of nothing that can be built
@@ -181,7 +216,7 @@ public final class Architectures {
     own.forEach(
         (name, t) -> {
           long[] shape = shapes.get(name);
-          if (shape == null && !name.endsWith("num_batches_tracked")) {
+          if (shape == null && !StateDict.mayLack(name)) {
             missing.add(name + " " + Arrays.toString(t.sizes()));
           } else if (shape != null && !Arrays.equals(shape, t.sizes())) {
             misshapen.add(
@@ -191,7 +226,7 @@ public final class Architectures {
         });
     List<String> unexpected =
         shapes.entrySet().stream()
-            .filter(e -> !own.containsKey(e.getKey()))
+            .filter(e -> !own.containsKey(e.getKey()) && !StateDict.isStatistic(e.getKey()))
             .map(e -> e.getKey() + " " + Arrays.toString(e.getValue()))
             .toList();
     long parameters = network.parameters().values().stream().mapToLong(Tensor::numel).sum();

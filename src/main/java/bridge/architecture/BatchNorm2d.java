@@ -8,7 +8,7 @@ import bridge.torch.Tensor;
  */
 public final class BatchNorm2d extends Module {
   public static final double MOMENTUM = 0.1;
-  private static final double EPS = 1e-5;
+  static final double EPS = 1e-5;
 
   private final Tensor weight;
   private final Tensor bias;

@@ -49,6 +49,14 @@ record Family(
     static Guess of(String format, Object... arguments) {
       return new Guess(format.formatted(arguments), 32);
     }
+
+    /** With an option, where its value is not the usual one. */
+    Guess option(String key, Object value, Object usual) {
+      String added = key + "=" + value.toString().replaceFirst("\\.0$", "");
+      return value.equals(usual)
+          ? this
+          : new Guess(text + (text.contains(":") ? "," : ":") + added, imageSize);
+    }
   }
 
   boolean has(String name) {

@@ -17,6 +17,8 @@ public final class Init {
   public enum Convolutions {
     /** Uniform in ±1/√fan_in: PyTorch's default, kaiming_uniform with a = √5. */
     UNIFORM_FAN_IN,
+    /** Normal with variance 2/fan_in (He et al. 2015). */
+    NORMAL_FAN_IN,
     /** Normal with variance 2/fan_out (He et al. 2015), as the CIFAR ResNets are started. */
     NORMAL_FAN_OUT
   }
@@ -57,14 +59,34 @@ public final class Init {
   /** The weight [out, in / groups, k, k] of a convolution. */
   Tensor convolution(long out, long inPerGroup, long kernel) {
     long area = kernel * kernel;
+    long[] shape = {out, inPerGroup, kernel, kernel};
+    return switch (convolutions) {
+      case UNIFORM_FAN_IN -> uniform(inPerGroup * area, shape);
+      case NORMAL_FAN_IN -> normal(Math.sqrt(2.0 / (inPerGroup * area)), shape);
+      case NORMAL_FAN_OUT -> normal(Math.sqrt(2.0 / (out * area)), shape);
+    };
+  }
+
+  /** The bias [out] of a convolution: uniform as its weight is, or 0 where that is normal. */
+  Tensor convolutionBias(long out, long inPerGroup, long kernel) {
     return convolutions == Convolutions.UNIFORM_FAN_IN
-        ? uniform(inPerGroup * area, out, inPerGroup, kernel, kernel)
-        : normal(Math.sqrt(2.0 / (out * area)), out, inPerGroup, kernel, kernel);
+        ? uniform(inPerGroup * kernel * kernel, out)
+        : constant(0, out);
   }
 
   /** Uniform in ±1/√fanIn. */
   Tensor uniform(long fanIn, long... shape) {
-    double bound = 1 / Math.sqrt(fanIn);
+    return within(1 / Math.sqrt(fanIn), shape);
+  }
+
+  /**
+   * The weight [out, in] of a linear layer, uniform in ±√(6 / (in + out)) (Glorot, Bengio 2010).
+   */
+  Tensor glorot(long out, long in) {
+    return within(Math.sqrt(6.0 / (in + out)), out, in);
+  }
+
+  private Tensor within(double bound, long... shape) {
     return generator == null
         ? Tensor.empty(DType.FLOAT32, device, shape)
         : Tensor.uniform(-bound, bound, generator, Device.CPU, shape).to(device);
@@ -79,6 +101,11 @@ public final class Init {
 
   Tensor constant(double value, long... shape) {
     return Tensor.full(value, DType.FLOAT32, device, shape);
+  }
+
+  /** These values, one for each channel of a map [N, C, H, W]. */
+  Tensor perChannel(float... values) {
+    return Tensor.of(values, values.length, 1, 1).to(device);
   }
 
   /** The int64 scalar 0. */

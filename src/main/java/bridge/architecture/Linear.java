@@ -7,9 +7,23 @@ public final class Linear extends Module {
   private final Tensor weight;
   private final Tensor bias;
 
+  /**
+   * @param weight [out, in]
+   * @param bias [out]
+   */
+  Linear(Tensor weight, Tensor bias) {
+    this.weight = parameter("weight", weight);
+    this.bias = parameter("bias", bias);
+  }
+
+  /** Uniform in ±1/√in, PyTorch's default. */
   public Linear(Init init, int in, int out) {
-    weight = parameter("weight", init.uniform(in, out, in));
-    bias = parameter("bias", init.uniform(in, out));
+    this(init.uniform(in, out, in), init.uniform(in, out));
+  }
+
+  /** Normal with deviation 0.01 and no bias at first, as torchvision starts its classifiers. */
+  static Linear normal(Init init, int in, int out) {
+    return new Linear(init.normal(0.01, out, in), init.constant(0, out));
   }
 
   @Override

@@ -1,8 +1,11 @@
 package bridge.architecture;
 
+import bridge.Options;
 import bridge.torch.Tensor;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntFunction;
 
 /**
  * MobileNetV2 (Sandler et al. 2018) for small images, in the {@code kuangliu} form the distillation
@@ -14,20 +17,22 @@ final class MobileNetV2 extends Architecture {
       new Family(
           "mobilenetv2",
           List.of("mobilenetv2"),
-          (init, data, _, options) ->
-              new MobileNetV2(init, data, options.number("width", 1, 1.0 / 32, 16)),
-          shapes -> guesses(shapes));
+          (init, data, _, options) -> new MobileNetV2(init, data, channels(options)),
+          shapes ->
+              guesses(
+                  "mobilenetv2",
+                  shapes,
+                  "conv1.weight",
+                  "layers.%d.conv3.weight"::formatted,
+                  "conv2.weight"));
 
-  /** Expansion, channels, blocks, stride of the first. */
-  private static final int[][] STAGES = {
-    {1, 16, 1, 1},
-    {6, 24, 2, 1},
-    {6, 32, 3, 2},
-    {6, 64, 4, 2},
-    {6, 96, 3, 1},
-    {6, 160, 3, 2},
-    {6, 320, 1, 1}
+  /** Expansion, blocks, stride of the first. */
+  static final int[][] STAGES = {
+    {1, 1, 1}, {6, 2, 1}, {6, 3, 2}, {6, 4, 2}, {6, 3, 1}, {6, 3, 2}, {6, 1, 1}
   };
+
+  /** Of the stem, the stages and the last convolution, at width 1. */
+  private static final int[] CHANNELS = {32, 16, 24, 32, 64, 96, 160, 320, 1280};
 
   private final Conv2d conv1;
   private final BatchNorm2d bn1;
@@ -37,17 +42,17 @@ final class MobileNetV2 extends Architecture {
   private final AveragePool pool;
   private final Linear linear;
 
-  private MobileNetV2(Init init, Dimensions data, double width) {
-    int in = scaled(32, width);
-    int last = scaled(1280, Math.max(1, width));
+  private MobileNetV2(Init init, Dimensions data, int[] channels) {
+    int in = channels[0];
+    int last = channels[STAGES.length + 1];
     conv1 = child("conv1", new Conv2d(init, data.channels(), in, 3, 1));
     bn1 = child("bn1", new BatchNorm2d(init, in));
     List<Block> blocks = new ArrayList<>();
-    for (int[] stage : STAGES) {
-      int out = scaled(stage[1], width);
-      for (int b = 0; b < stage[2]; b++) {
-        blocks.add(new Block(init, in, out, stage[0], b == 0 ? stage[3] : 1));
-        in = out;
+    for (int s = 0; s < STAGES.length; s++) {
+      int[] stage = STAGES[s];
+      for (int b = 0; b < stage[1]; b++) {
+        blocks.add(new Block(init, in, channels[s + 1], stage[0], b == 0 ? stage[2] : 1));
+        in = channels[s + 1];
       }
     }
     layers = child("layers", new Sequential(blocks));
@@ -57,17 +62,52 @@ final class MobileNetV2 extends Architecture {
     linear = child("linear", new Linear(init, last, data.classes()));
   }
 
-  /** The width in eighths that gives the last stage its channels. */
-  private static List<Family.Guess> guesses(Shapes shapes) {
-    int last = shapes.out("layers.16.conv3.weight");
-    return last == 320 ? List.of() : List.of(Family.Guess.of("mobilenetv2:width=%s", last / 320.0));
+  /** Of the stem, the stages and the last convolution, which no width narrows. */
+  static int[] channels(Options options) {
+    return channels(options.number("width", 1, 1.0 / 32, 16));
+  }
+
+  private static int[] channels(double width) {
+    int[] channels = Arrays.stream(CHANNELS).map(c -> scaled(c * width)).toArray();
+    channels[STAGES.length + 1] = scaled(1280 * Math.max(1, width));
+    return channels;
   }
 
   /** The nearest multiple of 8, never less than nine tenths of what was asked for. */
-  private static int scaled(int channels, double width) {
-    double wanted = channels * width;
+  private static int scaled(double wanted) {
     int near = Math.max(8, (int) (wanted + 4) / 8 * 8);
     return near < 0.9 * wanted ? near + 8 : near;
+  }
+
+  /**
+   * The width of the fewest digits that gives a state_dict's weights their channels.
+   *
+   * @param block the key of the weight that gives the output of the block of this number
+   */
+  static List<Family.Guess> guesses(
+      String name, Shapes shapes, String stem, IntFunction<String> block, String last) {
+    int[] seen = new int[CHANNELS.length];
+    seen[0] = shapes.out(stem);
+    int blocks = 0;
+    for (int s = 0; s < STAGES.length; s++) {
+      blocks += STAGES[s][1];
+      seen[s + 1] = shapes.out(block.apply(blocks - 1));
+    }
+    seen[STAGES.length + 1] = shapes.out(last);
+    return List.of(Family.Guess.of(name).option("width", width(seen), 1.0));
+  }
+
+  /** Rounding moves the last stage's 320 channels by 8 at most. */
+  private static double width(int[] seen) {
+    double about = seen[STAGES.length] / 320.0;
+    for (double parts : new double[] {1, 8, 20, 32, 100}) {
+      for (double w = Math.ceil((about - 0.025) * parts); w <= (about + 0.025) * parts; w++) {
+        if (Arrays.equals(seen, channels(w / parts))) {
+          return w / parts;
+        }
+      }
+    }
+    return about;
   }
 
   @Override

@@ -1,7 +1,9 @@
 package bridge.architecture;
 
 import bridge.torch.Tensor;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
@@ -13,6 +15,7 @@ import java.util.function.Consumer;
 public abstract class Module {
   private final Map<String, Tensor> parameters = new LinkedHashMap<>();
   private final Map<String, Tensor> buffers = new LinkedHashMap<>();
+  private final List<Tensor> constants = new ArrayList<>();
   private final Map<String, Module> children = new LinkedHashMap<>();
   private boolean training = true;
   private Consumer<Tensor> tap;
@@ -40,6 +43,11 @@ public abstract class Module {
 
   protected final Tensor buffer(String name, Tensor value) {
     buffers.put(name, value);
+    return value;
+  }
+
+  protected final Tensor constant(Tensor value) {
+    constants.add(value);
     return value;
   }
 
@@ -81,6 +89,13 @@ public abstract class Module {
   public final Map<String, Tensor> buffers() {
     Map<String, Tensor> all = new LinkedHashMap<>();
     walk("", (path, m) -> m.buffers.forEach((name, t) -> all.put(join(path, name), t)));
+    return all;
+  }
+
+  /** What is neither trained nor saved. */
+  public final List<Tensor> constants() {
+    List<Tensor> all = new ArrayList<>();
+    walk("", (_, m) -> all.addAll(m.constants));
     return all;
   }
 

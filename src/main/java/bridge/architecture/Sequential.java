@@ -1,17 +1,23 @@
 package bridge.architecture;
 
 import bridge.torch.Tensor;
+import java.util.ArrayList;
 import java.util.List;
 
-/** Modules one after the other, named 0, 1, 2, … */
+/** Modules one after the other, named 0, 1, 2, … if not otherwise. */
 public final class Sequential extends Module {
-  private final List<Module> steps;
+  private final List<Module> steps = new ArrayList<>();
+
+  Sequential() {}
 
   public Sequential(List<? extends Module> steps) {
-    this.steps = List.copyOf(steps);
-    for (int i = 0; i < steps.size(); i++) {
-      child(Integer.toString(i), steps.get(i));
-    }
+    steps.forEach(step -> add(Integer.toString(this.steps.size()), step));
+  }
+
+  /** A further step. */
+  Sequential add(String name, Module step) {
+    steps.add(child(name, step));
+    return this;
   }
 
   @Override

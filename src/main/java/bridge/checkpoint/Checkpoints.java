@@ -6,7 +6,10 @@ import bridge.torch.Scope;
 import bridge.torch.Tensor;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,6 +17,8 @@ import java.util.Map;
 /** Networks' weights in and out of files, in the layouts that PyTorch users have. */
 public final class Checkpoints {
   private static final String SAFETENSORS = ".safetensors";
+  private static final int CHUNK = 1 << 26;
+  private static final String ZIP = "PK\u0003\u0004";
 
   private Checkpoints() {}
 
@@ -39,9 +44,10 @@ public final class Checkpoints {
     Memory memory = TensorFile.map(file);
     try {
       if (SafetensorsHeader.fits(memory)) {
+        refuseChoice(file, Format.SAFETENSORS, under);
         TensorFile tensors = TensorFile.read(file, memory);
         return new StateDict(
-            file, Format.SAFETENSORS, tensors.tensors(), "", List.of(), tensors::close);
+            file, Format.SAFETENSORS, tensors.tensors(), "", List.of(), memory, tensors::close);
       }
       return read(file, memory, open(file, memory), under);
     } catch (RuntimeException e) {
@@ -50,8 +56,49 @@ public final class Checkpoints {
     }
   }
 
+  private static void refuseChoice(Path file, Format format, String under) {
+    if (under != null) {
+      throw new CheckpointException(
+          file,
+          "is %s, which has its tensors at the top and nothing under %s; name nothing"
+              .formatted(format, CheckpointException.shown(under)));
+    }
+  }
+
+  /**
+   * Whether a file is TorchScript, which libtorch itself loads; looks at the zip's directory only.
+   *
+   * @throws UsageException if there is no such file
+   */
+  public static boolean isTorchScript(Path file) {
+    try (Memory memory = TensorFile.map(file)) {
+      return begins(memory, ZIP)
+          && ZipDirectory.read(file, memory).keySet().stream()
+              .anyMatch(name -> name.matches("[^/]*/constants\\.pkl"));
+    } catch (CheckpointException _) {
+      return false;
+    }
+  }
+
+  /**
+   * The SHA-256 of all of a file, in hexadecimal.
+   *
+   * @throws UsageException if there is no such file
+   */
+  public static String sha256(Path file) {
+    try (Memory memory = TensorFile.map(file)) {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      for (long at = 0; at < memory.size(); at += CHUNK) {
+        digest.update(memory.buffer(at, (int) Math.min(CHUNK, memory.size() - at)));
+      }
+      return HexFormat.of().formatHex(digest.digest());
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every Java has SHA-256", e);
+    }
+  }
+
   private static PickledFile open(Path file, Memory memory) {
-    if (begins(memory, "PK\u0003\u0004")) {
+    if (begins(memory, ZIP)) {
       return PickledFile.readZip(file, memory);
     }
     if (LegacyFile.fits(memory)) {
@@ -92,6 +139,9 @@ public final class Checkpoints {
   }
 
   private static StateDict read(Path file, Memory memory, PickledFile pickled, String under) {
+    if (pickled.format() == Format.TORCHSCRIPT) {
+      refuseChoice(file, Format.TORCHSCRIPT, under);
+    }
     Weights weights =
         pickled.format() == Format.TORCHSCRIPT
             ? TorchScriptWeights.find(file, pickled.root())
@@ -115,6 +165,7 @@ public final class Checkpoints {
           tensors,
           weights.under(),
           weights.ignored(),
+          memory,
           () -> memories.forEach(Memory::close));
     }
   }

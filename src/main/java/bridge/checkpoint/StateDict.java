@@ -1,5 +1,6 @@
 package bridge.checkpoint;
 
+import bridge.torch.Memory;
 import bridge.torch.Tensor;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -34,6 +35,7 @@ public final class StateDict implements AutoCloseable {
   private final String nestedUnder;
   private final String strippedPrefix;
   private final List<String> ignored;
+  private final Memory mapped;
   private final Runnable release;
 
   StateDict(
@@ -42,11 +44,13 @@ public final class StateDict implements AutoCloseable {
       Map<String, Tensor> tensors,
       String nestedUnder,
       List<String> ignored,
+      Memory mapped,
       Runnable release) {
     this.file = file;
     this.format = format;
     this.nestedUnder = nestedUnder;
     this.ignored = List.copyOf(ignored);
+    this.mapped = mapped;
     this.release = release;
     this.strippedPrefix = prefix(tensors);
     Map<String, Tensor> named = new LinkedHashMap<>();
@@ -81,6 +85,13 @@ public final class StateDict implements AutoCloseable {
   /** The tensors by name, without {@link #strippedPrefix}, in the file's order. */
   public Map<String, Tensor> tensors() {
     return tensors;
+  }
+
+  /** The tensors' shapes by name, in the file's order. */
+  public Map<String, long[]> shapes() {
+    Map<String, long[]> shapes = new LinkedHashMap<>();
+    tensors.forEach((name, t) -> shapes.put(name, t.sizes()));
+    return shapes;
   }
 
   /** The names under which they lay, joined by a dot, for instance {@code state_dict}; or empty. */
@@ -146,12 +157,18 @@ public final class StateDict implements AutoCloseable {
     return Arrays.toString(shape);
   }
 
-  private static boolean mayLack(String name) {
-    return last(name).equals("num_batches_tracked") || OPTIONAL.contains(last(name));
+  /** Whether a network's tensor of this name need not be in its state_dict. */
+  public static boolean mayLack(String name) {
+    return last(name).equals("num_batches_tracked") || isStatistic(name);
+  }
+
+  /** Whether the name is of statistics that some authors save and others do not. */
+  public static boolean isStatistic(String name) {
+    return OPTIONAL.contains(last(name));
   }
 
   private static boolean mayBeInVain(String name) {
-    return name.startsWith("sub_block1.") || OPTIONAL.contains(last(name));
+    return name.startsWith("sub_block1.") || isStatistic(name);
   }
 
   private static String last(String name) {
@@ -165,6 +182,14 @@ public final class StateDict implements AutoCloseable {
     String more = names.size() > SHOWN ? " and %d more".formatted(names.size() - SHOWN) : "";
     String first = String.join(", ", names.subList(0, Math.min(SHOWN, names.size())));
     return " %s: %s%s;".formatted(title, first, more);
+  }
+
+  /**
+   * Takes what was read so far out of memory, so that loading a large file needs little more than
+   * the network. The tensors stay valid: what is wanted again is read again.
+   */
+  public void unload() {
+    mapped.unload();
   }
 
   /** Unmaps the file; its tensors must not be used any more. */

@@ -22,6 +22,8 @@ import picocli.CommandLine.ScopeType;
     subcommands = {
       TrainCommand.class,
       EvaluateCommand.class,
+      InspectCommand.class,
+      ConvertCommand.class,
       RecipesCommand.class,
       DataCommand.class,
       DoctorCommand.class

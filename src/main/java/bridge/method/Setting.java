@@ -9,12 +9,15 @@ import java.util.List;
  * What a method works with.
  *
  * @param imageShape C, H, W
+ * @param trainingLabels the labels of the images trained on, by their numbers in {@link
+ *     Inputs#indices}; −1 for the images of the data set that are held out
  */
 public record Setting(
     Network student,
     List<Teacher> teachers,
     int classes,
     long[] imageShape,
+    int[] trainingLabels,
     Seeds seeds,
     Device device) {
 
@@ -31,7 +34,7 @@ public record Setting(
   }
 
   /**
-   * A frozen network to learn from.
+   * A network to learn from: frozen and in evaluation mode, unless its role is PEER.
    *
    * @param name for the log
    * @param feature the submodule path whose output is this teacher's feature

@@ -48,6 +48,11 @@ final class BuiltInNetwork implements Network {
   }
 
   @Override
+  public String normalisation() {
+    return normalisation.text() + root.normalisation();
+  }
+
+  @Override
   public int classes() {
     return classes;
   }

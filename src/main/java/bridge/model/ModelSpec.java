@@ -12,13 +12,17 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What a user calls a model: {@code ARCH}, {@code ARCH@CHECKPOINT} or a TorchScript file. ARCH is a
- * name of {@link Models#ARCHITECTURES}, with options after a colon: {@code resnet20:width=8}.
+ * What a user calls a model: {@code ARCH}, {@code ARCH@CHECKPOINT}, a TorchScript file, or a
+ * state_dict whose {@link ModelCard} names its architecture. ARCH is a name of {@link
+ * Models#ARCHITECTURES}, with options after a colon: {@code resnet20:width=8}.
  */
 public sealed interface ModelSpec {
 
   /** What the user wrote. */
   String text();
+
+  /** The file its weights come from; empty where they are drawn. */
+  Optional<Path> checkpoint();
 
   /**
    * An architecture of ours, with its weights from a file or drawn afresh.
@@ -35,8 +39,14 @@ public sealed interface ModelSpec {
     }
   }
 
-  /** A network that somebody exported with its code. */
-  record Script(String text, Path file) implements ModelSpec {}
+  /** A file alone: a network with its code, or weights with a card. */
+  record Script(String text, Path file) implements ModelSpec {
+
+    @Override
+    public Optional<Path> checkpoint() {
+      return Optional.of(file);
+    }
+  }
 
   Pattern BUILT_IN = Pattern.compile("([\\w-]+)(?::([^@/]*))?(?:@(.+))?");
 

@@ -5,12 +5,15 @@ import bridge.architecture.Architecture;
 import bridge.architecture.Architectures;
 import bridge.architecture.Dimensions;
 import bridge.architecture.Init;
+import bridge.checkpoint.Checkpoints;
+import bridge.checkpoint.StateDict;
 import bridge.torch.Device;
 import bridge.torch.Scope;
 import bridge.torch.Seeds;
 import bridge.torch.Tensor;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** Builds what a {@link ModelSpec} names. */
 public final class Models {
@@ -22,7 +25,8 @@ public final class Models {
    * @param channels of the data's images
    * @param classes of the data
    * @param imageSize height and width of the data's images, in pixels
-   * @param normalisation applied to the images, inside the network
+   * @param normalisation applied to the images, inside the network; with none, the one of the
+   *     {@link ModelCard} beside the checkpoint, if there is one
    * @param seeds whose stream "init" gives the first weights
    * @throws UsageException if the model does not fit the data, an option is wrong, or a checkpoint
    *     is not of this architecture
@@ -35,13 +39,56 @@ public final class Models {
       Normalisation normalisation,
       Seeds seeds,
       Device device) {
+    Optional<ModelCard> card = spec.checkpoint().flatMap(ModelCard::beside);
+    card.ifPresent(c -> c.checkFits(channels, classes));
+    Normalisation applied =
+        normalisation.isNone() && card.isPresent() ? card.get().normalisation() : normalisation;
     return switch (spec) {
+      case ModelSpec.Script script when Checkpoints.isTorchScript(script.file()) ->
+          ScriptNetwork.load(
+              script,
+              channels,
+              classes,
+              imageSize,
+              applied,
+              device,
+              card.flatMap(ModelCard::feature));
       case ModelSpec.Script script ->
-          ScriptNetwork.load(script, channels, classes, imageSize, normalisation, device);
-      case ModelSpec.BuiltIn builtIn ->
           builtIn(
-              builtIn, new Dimensions(channels, classes, imageSize), normalisation, seeds, device);
+              named(script, card),
+              new Dimensions(channels, classes, imageSize),
+              applied,
+              seeds,
+              device);
+      case ModelSpec.BuiltIn builtIn ->
+          builtIn(builtIn, new Dimensions(channels, classes, imageSize), applied, seeds, device);
     };
+  }
+
+  /** A state_dict that the user named alone: its card must know the architecture. */
+  private static ModelSpec.BuiltIn named(ModelSpec.Script spec, Optional<ModelCard> card) {
+    Optional<String> architecture = card.flatMap(ModelCard::architecture);
+    if (architecture.isPresent()) {
+      String[] parts = architecture.get().split(":", 2);
+      return new ModelSpec.BuiltIn(
+          spec.text(),
+          parts[0],
+          Architectures.options(spec.text(), parts.length == 1 ? null : parts[1]),
+          Optional.of(spec.file()));
+    }
+    try (Scope _ = Scope.open("inspect");
+        StateDict found = Checkpoints.read(spec.file())) {
+      List<Architectures.Fit> fits = Architectures.fits(found.shapes());
+      throw new UsageException(
+          "model %s is no TorchScript but a state_dict; %s"
+              .formatted(
+                  spec.text(),
+                  fits.isEmpty() || !fits.getFirst().exact()
+                      ? "it fits no architecture of ours: export it as TorchScript"
+                          + " (models/export_teacher.py), or see bridge inspect"
+                      : "name its architecture with it: %s@%s"
+                          .formatted(fits.getFirst().text(), spec.text())));
+    }
   }
 
   private static Network builtIn(
@@ -58,6 +105,7 @@ public final class Models {
       Network network = new BuiltInNetwork(spec.text(), data.classes(), root, constants, device);
       spec.checkpoint().ifPresent(file -> StateDicts.load(network, file));
       List<Tensor> lasting = new ArrayList<>(network.stateDict().values());
+      lasting.addAll(root.constants());
       if (!normalisation.isNone()) {
         lasting.addAll(List.of(constants.mean(), constants.std()));
       }

@@ -20,6 +20,11 @@ public interface Network {
   /** What the user called it: {@code resnet18}, {@code resnet18@best.pth}, {@code teacher.pt}. */
   String name();
 
+  /** What is done to the images first, in words; empty for nothing, or where it is not known. */
+  default String normalisation() {
+    return "";
+  }
+
   /** Number of classes K, the width of the logits. */
   int classes();
 

@@ -3,6 +3,8 @@ package bridge.model;
 import bridge.UsageException;
 import bridge.torch.Device;
 import bridge.torch.Tensor;
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
 import java.util.List;
 
 /**
@@ -31,6 +33,20 @@ public record Normalisation(List<Double> mean, List<Double> std) {
     return mean.isEmpty();
   }
 
+  /** As a card has it. */
+  JsonObject json() {
+    JsonObject json = new JsonObject();
+    json.add("mean", array(mean));
+    json.add("std", array(std));
+    return json;
+  }
+
+  private static JsonArray array(List<Double> numbers) {
+    JsonArray array = new JsonArray();
+    numbers.forEach(array::add);
+    return array;
+  }
+
   /** The two constants as tensors for a device. */
   Constants on(Device device, int channels) {
     if (!isNone() && mean.size() != 1 && mean.size() != channels) {
@@ -38,8 +54,11 @@ public record Normalisation(List<Double> mean, List<Double> std) {
           "normalisation must have 1 or %d means, found %d".formatted(channels, mean.size()));
     }
     return isNone()
-        ? new Constants(null, null)
-        : new Constants(row(mean, device), row(std, device));
+        ? new Constants(null, null, "")
+        : new Constants(
+            row(mean, device),
+            row(std, device),
+            "normalised by mean %s and std %s".formatted(mean, std));
   }
 
   private static Tensor row(List<Double> values, Device device) {
@@ -50,8 +69,8 @@ public record Normalisation(List<Double> mean, List<Double> std) {
     return Tensor.of(row, 1, row.length, 1, 1).to(device);
   }
 
-  /** Mean and std [1, C or 1, 1, 1]; both null for none. */
-  record Constants(Tensor mean, Tensor std) {
+  /** Mean and std [1, C or 1, 1, 1], both null for none; and the same in words. */
+  record Constants(Tensor mean, Tensor std, String text) {
 
     Tensor apply(Tensor images) {
       return mean == null ? images : images.sub(mean).div(std);

@@ -8,13 +8,6 @@ import bridge.torch.NoGrad;
 import bridge.torch.Scope;
 import bridge.torch.ScriptModule;
 import bridge.torch.Tensor;
-import com.google.gson.JsonElement;
-import com.google.gson.JsonObject;
-import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -40,20 +33,23 @@ final class ScriptNetwork implements Network {
       ScriptModule module,
       Normalisation.Constants normalisation,
       Device device,
-      int classes) {
+      int classes,
+      Optional<String> feature) {
     this.name = spec.text();
     this.module = module;
     this.normalisation = normalisation;
     this.device = device;
     this.classes = classes;
     this.training = module.training();
-    this.penultimate = feature(spec.file()).or(module::beforeLastLinear);
+    this.penultimate = feature.or(module::beforeLastLinear);
   }
 
   /**
    * Loads the file in the caller's scope, in the mode it was saved in, and runs it once on black
    * images of the data's shape.
    *
+   * @param feature the submodule whose output is the feature; empty for the one before the last
+   *     linear layer
    * @throws UsageException if it is no TorchScript, does not take such images, or does not give one
    *     row of logits per image with as many as the data has classes
    */
@@ -63,10 +59,12 @@ final class ScriptNetwork implements Network {
       int classes,
       int imageSize,
       Normalisation normalisation,
-      Device device) {
+      Device device,
+      Optional<String> feature) {
     ScriptModule module = ScriptModule.load(spec.file(), device);
     ScriptNetwork network =
-        new ScriptNetwork(spec, module, normalisation.on(device, channels), device, classes);
+        new ScriptNetwork(
+            spec, module, normalisation.on(device, channels), device, classes, feature);
     network.check(channels, imageSize);
     return network;
   }
@@ -98,27 +96,14 @@ final class ScriptNetwork implements Network {
     }
   }
 
-  /** {@code feature.module} of the JSON card of the same name beside the file. */
-  private static Optional<String> feature(Path file) {
-    String card = file.getFileName().toString().replaceFirst("\\.[^.]*$", "") + ".json";
-    Path path = file.resolveSibling(card);
-    if (!Files.isRegularFile(path)) {
-      return Optional.empty();
-    }
-    try {
-      JsonElement root = JsonParser.parseString(Files.readString(path));
-      return root instanceof JsonObject o && o.get("feature") instanceof JsonObject feature
-          ? Optional.ofNullable(feature.get("module")).map(JsonElement::getAsString)
-          : Optional.empty();
-    } catch (IOException | JsonParseException | UnsupportedOperationException e) {
-      throw new UsageException(
-          "card %s cannot be read: %s; mend or remove it".formatted(path, e.getMessage()), e);
-    }
-  }
-
   @Override
   public String name() {
     return name;
+  }
+
+  @Override
+  public String normalisation() {
+    return normalisation.text();
   }
 
   @Override

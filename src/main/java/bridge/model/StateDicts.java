@@ -17,6 +17,9 @@ import java.util.Map;
 public final class StateDicts {
   private static final int SHOWN = 3;
 
+  /** Bytes of a file that are kept in memory beside their copies. */
+  private static final long UNLOAD_EVERY = 1 << 26;
+
   private StateDicts() {}
 
   /**
@@ -31,7 +34,7 @@ public final class StateDicts {
     network.stateDict().forEach((name, t) -> shapes.put(name, t.sizes()));
     try (Scope _ = Scope.open("load");
         StateDict saved = Checkpoints.read(file)) {
-      copy(network, saved.match(shapes));
+      copy(network, saved.match(shapes), saved::unload);
     }
   }
 
@@ -52,7 +55,7 @@ public final class StateDicts {
                   String.join(", ", differences.stream().limit(SHOWN).toList()),
                   more > 0 ? " and %d more".formatted(more) : ""));
     }
-    copy(network, tensors);
+    copy(network, tensors, () -> {});
   }
 
   private static List<String> differences(Map<String, Tensor> own, Map<String, Tensor> saved) {
@@ -73,10 +76,19 @@ public final class StateDicts {
     return all;
   }
 
-  private static void copy(Network network, Map<String, Tensor> tensors) {
+  private static void copy(Network network, Map<String, Tensor> tensors, Runnable unload) {
     Map<String, Tensor> own = network.stateDict();
+    long inMemory = 0;
     try (NoGrad _ = NoGrad.enter()) {
-      tensors.forEach((name, value) -> own.get(name).copy_(value));
+      for (var e : tensors.entrySet()) {
+        Tensor value = e.getValue();
+        own.get(e.getKey()).copy_(value);
+        inMemory += value.numel() * value.dtype().bytes();
+        if (inMemory > UNLOAD_EVERY) {
+          unload.run();
+          inMemory = 0;
+        }
+      }
     }
   }
 }

@@ -151,6 +151,11 @@ public final class Memory implements AutoCloseable {
     return segment.asSlice(at, bytes).asByteBuffer();
   }
 
+  /** Lets go of the pages of a mapped file that are in memory; they are read again when needed. */
+  public void unload() {
+    segment.unload();
+  }
+
   /** Where the bytes begin; as for all access, not after {@link #close}. */
   long address() {
     if (!segment.scope().isAlive()) {

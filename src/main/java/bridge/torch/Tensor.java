@@ -619,6 +619,11 @@ public final class Tensor {
     return make(() -> pointer.scatter((long) dim, index.pointer, new Scalar(value)));
   }
 
+  /** Writes {@code source}'s rows over those that {@code index} names. */
+  public Tensor indexCopy_(int dim, Tensor index, Tensor source) {
+    return self(() -> pointer.index_copy_((long) dim, index.pointer, source.pointer));
+  }
+
   /** Labels as rows of 0 and 1 (int64). */
   public Tensor oneHot(long classes) {
     return make(() -> torch.one_hot(pointer, classes));
@@ -647,6 +652,21 @@ public final class Tensor {
                 new long[] {padding, padding},
                 new long[] {1, 1},
                 groups));
+  }
+
+  /** Transposed convolution, {@code weight} [in, out, k, k]; {@code bias} may be null. */
+  public Tensor convTranspose2d(Tensor weight, Tensor bias, int stride, int padding) {
+    return make(
+        () ->
+            torch.conv_transpose2d(
+                pointer,
+                weight.pointer,
+                optional(bias),
+                new long[] {stride, stride},
+                new long[] {padding, padding},
+                new long[] {0, 0},
+                1,
+                new long[] {1, 1}));
   }
 
   /** Batch normalisation; when {@code training}, the running statistics are updated in place. */
@@ -678,6 +698,11 @@ public final class Tensor {
 
   public Tensor relu_() {
     return self(pointer::relu_);
+  }
+
+  /** Clamps to [0, 6]. */
+  public Tensor relu6_() {
+    return self(() -> torch.relu6_(pointer));
   }
 
   /** x · sigmoid(x), also called Swish. */

@@ -9,6 +9,7 @@ import bridge.data.Splits;
 import bridge.method.Method;
 import bridge.method.Methods;
 import bridge.method.Setting;
+import bridge.model.ModelCard;
 import bridge.model.ModelSpec;
 import bridge.model.Models;
 import bridge.model.Network;
@@ -16,10 +17,13 @@ import bridge.model.Normalisation;
 import bridge.torch.Device;
 import bridge.torch.Seeds;
 import bridge.torch.Tensor;
+import com.google.gson.JsonObject;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -29,11 +33,14 @@ import java.util.stream.IntStream;
  * made in; closing frees the data.
  */
 final class Assembly implements AutoCloseable {
+  private static final int PREFLIGHT_IMAGES = 256;
+
   private final Recipe recipe;
   private final Device device;
   private final ImageSet train;
   private final ImageSet test;
   private final Splits split;
+  private final List<Setting.Teacher> teachers = new ArrayList<>();
 
   final Seeds seeds;
   final Network student;
@@ -53,18 +60,19 @@ final class Assembly implements AutoCloseable {
       check();
       test = loaded = spec.load(Split.TEST); // now: a missing file would end a run of days
       checkAlike();
-      student = build(recipe.student);
-      List<Setting.Teacher> teachers = new ArrayList<>();
+      student = build(recipe.student, seeds);
       for (Recipe.Model teacher : recipe.teachers) {
         teachers.add(teacher(teacher, teachers));
       }
+      split = Splits.of(train, recipe.select.validation(), seeds);
       long[] shape = {train.channels(), train.height(), train.width()};
       method =
           Methods.create(
-              recipe.method, new Setting(student, teachers, train.classes(), shape, seeds, device));
+              recipe.method,
+              new Setting(
+                  student, teachers, train.classes(), shape, trainingLabels(), seeds, device));
       optimizer = recipe.optimizer.over(trained());
       average = new Average(recipe.average, student);
-      split = Splits.of(train, recipe.select.validation(), seeds);
       batches =
           Batches.over(train, split.training())
               .batchSize(recipe.batch)
@@ -95,6 +103,15 @@ final class Assembly implements AutoCloseable {
     }
   }
 
+  private int[] trainingLabels() {
+    int[] labels = new int[train.size()];
+    Arrays.fill(labels, -1);
+    for (int image : split.training()) {
+      labels[image] = train.label(image);
+    }
+    return labels;
+  }
+
   private void checkAlike() {
     if (test.height() != train.height() || test.width() != train.width()) {
       throw new UsageException(
@@ -103,19 +120,20 @@ final class Assembly implements AutoCloseable {
     }
   }
 
-  private Network build(Recipe.Model model) {
+  private Network build(Recipe.Model model, Seeds weights) {
     return Models.build(
         ModelSpec.parse(model.model()),
         train.channels(),
         train.classes(),
         train.height(),
         new Normalisation(model.mean(), model.std()),
-        seeds,
+        weights,
         device);
   }
 
   private Setting.Teacher teacher(Recipe.Model model, List<Setting.Teacher> before) {
-    Network network = build(model);
+    // a stream of its own, so that a peer of the student's architecture does not begin as its twin
+    Network network = build(model, new Seeds(seeds.derive("teacher", before.size())));
     if (model.role() != Setting.Role.PEER) {
       network.freeze();
       network.channelsLast();
@@ -146,6 +164,30 @@ final class Assembly implements AutoCloseable {
         .with("optimizer", optimizer.state())
         .with("average", average.state())
         .with("method", method.state());
+  }
+
+  /** The student's {@link ModelCard}, so that its checkpoint is a model by its name alone. */
+  Optional<JsonObject> card() {
+    return ModelSpec.parse(recipe.student.model()) instanceof ModelSpec.BuiltIn spec
+        ? Optional.of(
+            ModelCard.json(
+                spec,
+                train.channels(),
+                train.classes(),
+                new Normalisation(recipe.student.mean(), recipe.student.std()),
+                recipe.data,
+                "bridge train " + recipe.name))
+        : Optional.empty();
+  }
+
+  /** What the teachers say of some of the training images; see {@link Preflight}. */
+  List<String> preflight() {
+    int n = Math.min(PREFLIGHT_IMAGES, train.size());
+    // spread over the set, which may be sorted by class
+    int[] some = IntStream.range(0, n).map(i -> (int) ((long) i * train.size() / n)).toArray();
+    try (Batches images = plain(train, some)) {
+      return Preflight.check(teachers, train.classes(), images);
+    }
   }
 
   int validationImages() {

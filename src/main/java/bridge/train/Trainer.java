@@ -1,6 +1,5 @@
 package bridge.train;
 
-import bridge.attack.Objective;
 import bridge.checkpoint.Checkpoints;
 import bridge.checkpoint.StateDict;
 import bridge.data.Batch;
@@ -8,13 +7,12 @@ import bridge.data.Batches;
 import bridge.evaluate.Evaluation;
 import bridge.method.Inputs;
 import bridge.method.Loss;
+import bridge.model.ModelCard;
 import bridge.model.StateDicts;
 import bridge.torch.Device;
 import bridge.torch.Generator;
 import bridge.torch.Natives;
-import bridge.torch.NoGrad;
 import bridge.torch.Scope;
-import bridge.torch.Tensor;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -102,6 +100,9 @@ public final class Trainer {
       }
       long perEpoch = made.batches.stepsPerEpoch();
       listener.start(new Listener.Start(recipe.epochs, perEpoch, recipe.batch, position.step()));
+      if (position.step() == 0) {
+        made.preflight().forEach(listener::message);
+      }
       if (position.epoch() > recipe.epochs) {
         listener.message("all %d epochs are done, only evaluating".formatted(recipe.epochs));
       }
@@ -148,29 +149,15 @@ public final class Trainer {
     Inputs inputs =
         new Inputs(batch.images(), batch.labels(), batch.indices(), position.epoch(), step, factor);
     Natives.seedDefaults(made.seeds.derive("dropout", step));
-    Tensor adversarial = attack(made, inputs, noise);
-    Loss loss = made.method.outer(inputs, adversarial);
-    loss.total().backward();
-    double rate = made.optimizer.baseLearningRate() * factor;
-    try (NoGrad _ = NoGrad.enter()) {
-      made.optimizer.step(rate);
-    }
+    noise.seed(made.seeds.derive("attack", step));
+    TrainingStep taken = new TrainingStep(made.student, made.method, made.optimizer);
+    Loss loss =
+        taken.take(
+            inputs, climbed -> recipe.attack.perturb(made.student, climbed, batch.images(), noise));
     made.average.afterStep(position.epoch());
     sums.add(loss, batch.images().size(0));
     position = position.afterStep(batch.images().size(0));
-    tell(loss, rate, perEpoch);
-  }
-
-  private Tensor attack(Assembly made, Inputs inputs, Generator noise) {
-    Optional<Objective> objective;
-    try (var _ = bridge.model.Mode.eval(made.student)) {
-      objective = made.method.inner(inputs);
-    }
-    if (objective.isEmpty()) {
-      return inputs.images();
-    }
-    noise.seed(made.seeds.derive("attack", inputs.step()));
-    return recipe.attack.perturb(made.student, objective.get(), inputs.images(), noise);
+    tell(loss, made.optimizer.baseLearningRate() * factor, perEpoch);
   }
 
   /** Reads losses only where they are logged or shown, since reading waits for the device. */
@@ -320,6 +307,8 @@ public final class Trainer {
 
   private void write(Assembly made, String name) {
     Checkpoints.write(folder.file(name), made.student.stateDict());
+    String card = ModelCard.path(Path.of(name)).toString();
+    made.card().ifPresent(json -> folder.writeJson(card, json));
   }
 
   private void checkFinite(Map<String, Double> loss) {

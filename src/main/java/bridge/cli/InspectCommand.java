@@ -1,0 +1,232 @@
+package bridge.cli;
+
+import bridge.UsageException;
+import bridge.architecture.Architectures.Fit;
+import bridge.model.Inspection;
+import bridge.model.ModelCard;
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Says what is in a checkpoint. */
+@Command(
+    name = "inspect",
+    sortOptions = false,
+    description =
+        "Says what is in a checkpoint and which architecture it fits; nothing in it is run.")
+final class InspectCommand implements Callable<Integer> {
+  private static final Gson JSON =
+      new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
+  private static final int DIFFERENCES_SHOWN = 3;
+
+  @Parameters(
+      paramLabel = "FILE",
+      description = "PyTorch zip, pickles or tar; safetensors; TorchScript.")
+  private Path file;
+
+  @Option(
+      names = "--under",
+      paramLabel = "NAME",
+      description = "Where the weights are, for instance ema.state_dict (found by itself).")
+  private String under;
+
+  @Option(
+      names = "--write-card",
+      description = "Writes the proposed card beside the file, to be completed.")
+  private boolean writeCard;
+
+  @Option(names = "--json", description = "Prints the findings as JSON.")
+  private boolean json;
+
+  @Override
+  public Integer call() {
+    Inspection found = Inspection.of(file, under);
+    if (writeCard) {
+      write(found);
+    }
+    System.out.println(json ? JSON.toJson(json(found)) : text(found));
+    return 0;
+  }
+
+  private void write(Inspection found) {
+    Path card = ModelCard.path(file);
+    try {
+      Files.writeString(
+          card, JSON.toJson(found.proposedCard()) + "\n", StandardOpenOption.CREATE_NEW);
+    } catch (IOException e) {
+      throw new UsageException(
+          "card %s cannot be written: %s; remove the old one, or print a new one without --write-card"
+              .formatted(card, e),
+          e);
+    }
+  }
+
+  private String text(Inspection found) {
+    StringBuilder text = new StringBuilder();
+    row(text, "file", "%s, %s".formatted(found.file(), size(found.bytes())));
+    row(text, "layout", found.format().toString());
+    row(text, "sha256", found.sha256());
+    if (!found.nestedUnder().isEmpty()) {
+      row(text, "weights", "under " + found.nestedUnder());
+    }
+    if (!found.strippedPrefix().isEmpty()) {
+      row(text, "prefix", found.strippedPrefix() + " taken off every name");
+    }
+    if (!found.ignored().isEmpty()) {
+      row(text, "beside", String.join(", ", found.ignored()));
+    }
+    row(text, "tensors", tensors(found));
+    fits(text, found.fits());
+    row(
+        text,
+        "use as",
+        found.model().orElse("nothing yet: export it as TorchScript (models/export_teacher.py)"));
+    if (found.card().isPresent()) {
+      row(text, "card", found.card().get().path().toString());
+    } else if (writeCard) {
+      row(text, "card", ModelCard.path(file) + ", new: complete it");
+    }
+    text.append('\n');
+    int width = found.tensors().stream().mapToInt(t -> t.name().length()).max().orElse(0);
+    for (Inspection.Entry t : found.tensors()) {
+      text.append(
+          "  %%-%ds  %%-8s %%s%%n"
+              .formatted(Math.max(width, 1))
+              .formatted(t.name(), t.type().name().toLowerCase(Locale.ROOT), t.shape()));
+    }
+    if (found.card().isEmpty() && !writeCard) {
+      text.append(
+          "%n  a card to complete and save as %s:%n%s"
+              .formatted(ModelCard.path(file), JSON.toJson(found.proposedCard())));
+    }
+    return text.toString().stripTrailing();
+  }
+
+  private static void row(StringBuilder text, String name, String value) {
+    text.append("  %-8s %s%n".formatted(name, value));
+  }
+
+  private static String size(long bytes) {
+    return bytes < 100_000 ? bytes + " bytes" : String.format(Locale.ROOT, "%.1f MB", bytes / 1e6);
+  }
+
+  private static String tensors(Inspection found) {
+    Map<String, Long> types =
+        found.tensors().stream()
+            .collect(
+                Collectors.groupingBy(
+                    t -> t.type().name().toLowerCase(Locale.ROOT),
+                    TreeMap::new,
+                    Collectors.counting()));
+    String kinds =
+        types.entrySet().stream()
+            .map(e -> e.getValue() + " " + e.getKey())
+            .collect(Collectors.joining(", "));
+    return String.format(
+        Locale.ROOT, "%d (%s), %,d elements", found.tensors().size(), kinds, found.elements());
+  }
+
+  private static void fits(StringBuilder text, List<Fit> fits) {
+    if (fits.isEmpty()) {
+      row(text, "fits", "no architecture of ours");
+      return;
+    }
+    for (Fit fit : fits) {
+      row(text, fit.exact() ? "fits" : "nearest", describe(fit));
+    }
+    if (fits.size() > 1) {
+      row(text, "", "(the same tensors, another arithmetic: whoever trained it knows which)");
+    }
+    Fit first = fits.getFirst();
+    differences(text, "lacks", first.missing());
+    differences(text, "has too", first.unexpected());
+    differences(text, "differs", first.misshapen());
+  }
+
+  private static String describe(Fit fit) {
+    if (!fit.exact()) {
+      return "%s, but %d tensors differ".formatted(fit.text(), fit.differences());
+    }
+    return String.format(
+        Locale.ROOT,
+        "%s: %,d parameters, %d channels, %d classes",
+        fit.text(),
+        fit.parameters(),
+        fit.data().channels(),
+        fit.data().classes());
+  }
+
+  private static void differences(StringBuilder text, String title, List<String> names) {
+    if (!names.isEmpty()) {
+      int more = names.size() - DIFFERENCES_SHOWN;
+      row(
+          text,
+          title,
+          String.join(", ", names.subList(0, Math.min(DIFFERENCES_SHOWN, names.size())))
+              + (more > 0 ? " and %d more".formatted(more) : ""));
+    }
+  }
+
+  private JsonObject json(Inspection found) {
+    JsonObject json = new JsonObject();
+    json.addProperty("file", found.file().toString());
+    json.addProperty("bytes", found.bytes());
+    json.addProperty("sha256", found.sha256());
+    json.addProperty("format", found.format().name());
+    json.addProperty("under", found.nestedUnder());
+    json.addProperty("prefix", found.strippedPrefix());
+    json.add("ignored", texts(found.ignored()));
+    json.addProperty("elements", found.elements());
+    json.addProperty("model", found.model().orElse(null));
+    JsonArray fits = new JsonArray();
+    found.fits().forEach(fit -> fits.add(json(fit)));
+    json.add("fits", fits);
+    JsonArray tensors = new JsonArray();
+    for (Inspection.Entry t : found.tensors()) {
+      JsonObject tensor = new JsonObject();
+      tensor.addProperty("name", t.name());
+      JsonArray shape = new JsonArray();
+      t.shape().forEach(shape::add);
+      tensor.add("shape", shape);
+      tensor.addProperty("dtype", t.type().name().toLowerCase(Locale.ROOT));
+      tensors.add(tensor);
+    }
+    json.add("tensors", tensors);
+    json.addProperty("card", found.card().map(c -> c.path().toString()).orElse(null));
+    json.add("proposed_card", found.card().isPresent() ? null : found.proposedCard());
+    return json;
+  }
+
+  private static JsonObject json(Fit fit) {
+    JsonObject json = new JsonObject();
+    json.addProperty("architecture", fit.text());
+    json.addProperty("exact", fit.exact());
+    json.addProperty("parameters", fit.parameters());
+    json.addProperty("channels", fit.data().channels());
+    json.addProperty("classes", fit.data().classes());
+    json.add("missing", texts(fit.missing()));
+    json.add("unexpected", texts(fit.unexpected()));
+    json.add("misshapen", texts(fit.misshapen()));
+    return json;
+  }
+
+  private static JsonArray texts(List<String> texts) {
+    JsonArray array = new JsonArray();
+    texts.forEach(array::add);
+    return array;
+  }
+}

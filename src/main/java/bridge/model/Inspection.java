@@ -1,0 +1,124 @@
+package bridge.model;
+
+import bridge.architecture.Architectures;
+import bridge.checkpoint.Checkpoints;
+import bridge.checkpoint.Format;
+import bridge.checkpoint.StateDict;
+import bridge.torch.DType;
+import bridge.torch.Scope;
+import com.google.gson.JsonObject;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What is in a checkpoint, and which architectures it fits.
+ *
+ * @param bytes of the file
+ * @param nestedUnder the names under which the weights lay, joined by a dot; or empty
+ * @param strippedPrefix what began every name and is taken off below; or empty
+ * @param ignored names of what lies beside the weights
+ * @param fits all that fit exactly, or else the nearest; the likeliest first
+ */
+public record Inspection(
+    Path file,
+    long bytes,
+    String sha256,
+    Format format,
+    String nestedUnder,
+    String strippedPrefix,
+    List<String> ignored,
+    List<Entry> tensors,
+    List<Architectures.Fit> fits,
+    Optional<ModelCard> card) {
+
+  /** One tensor. */
+  public record Entry(String name, List<Long> shape, DType type) {
+
+    public long elements() {
+      return shape.stream().reduce(1L, (a, b) -> a * b);
+    }
+  }
+
+  /**
+   * Reads a checkpoint of any layout; no weight is looked at.
+   *
+   * @param under where its weights are, as for {@link Checkpoints#read(Path, String)}; or null
+   * @throws bridge.BridgeException if there is no such file, or it cannot be read
+   */
+  public static Inspection of(Path file, String under) {
+    try (Scope _ = Scope.open("inspect");
+        StateDict found = Checkpoints.read(file, under)) {
+      List<Entry> tensors =
+          found.tensors().entrySet().stream()
+              .map(
+                  e ->
+                      new Entry(
+                          e.getKey(),
+                          java.util.Arrays.stream(e.getValue().sizes()).boxed().toList(),
+                          e.getValue().dtype()))
+              .toList();
+      return new Inspection(
+          file,
+          Files.size(file),
+          Checkpoints.sha256(file),
+          found.format(),
+          found.nestedUnder(),
+          found.strippedPrefix(),
+          found.ignored(),
+          tensors,
+          Architectures.fits(found.shapes()),
+          ModelCard.beside(file));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Elements of all tensors, counters and statistics too. */
+  public long elements() {
+    return tensors.stream().mapToLong(Entry::elements).sum();
+  }
+
+  /** How the program is told to use this file: {@code resnet18@best.pth}; empty if it cannot. */
+  public Optional<String> model() {
+    if (format == Format.TORCHSCRIPT || card.flatMap(ModelCard::architecture).isPresent()) {
+      return Optional.of(file.toString());
+    }
+    return fits.stream()
+        .filter(Architectures.Fit::exact)
+        .findFirst()
+        .map(fit -> fit.text() + "@" + file);
+  }
+
+  /**
+   * A card for this checkpoint, to be completed by whoever knows: what it was trained on, with
+   * which normalisation, and what it reaches.
+   */
+  public JsonObject proposedCard() {
+    String name = file.getFileName().toString();
+    JsonObject json = new JsonObject();
+    json.addProperty("name", name.replaceFirst("\\.[^.]*$", ""));
+    fits.stream()
+        .filter(Architectures.Fit::exact)
+        .findFirst()
+        .ifPresent(
+            fit -> {
+              json.addProperty("architecture", fit.text());
+              json.addProperty("channels", fit.data().channels());
+              json.addProperty("classes", fit.data().classes());
+              json.addProperty("parameters", fit.parameters());
+            });
+    json.addProperty("file", name);
+    json.add("normalisation", Normalisation.NONE.json());
+    json.addProperty("data", "");
+    json.addProperty("source", "");
+    json.add("accuracy", new JsonObject());
+    JsonObject sums = new JsonObject();
+    sums.addProperty(name, sha256);
+    json.add("sha256", sums);
+    return json;
+  }
+}
