@@ -19,11 +19,15 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
+import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -190,6 +194,29 @@ final class HostileFilesTest {
   }
 
   /** As in PyTorch, whose own files may hold another number; see {@link ZipDirectory}. */
+  /** As torch.jit.save does with code that is longer than a page. */
+  @Test
+  void compressedCodeIsLeftAlone() throws IOException {
+    Path script = GOLDEN.resolve("torchscript_scripted_torch213.pt");
+    for (String packed : List.of("/code/", "/data.pkl", "/data/1")) {
+      ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+      try (ZipFile from = new ZipFile(script.toFile());
+          ZipOutputStream to = new ZipOutputStream(bytes)) {
+        for (ZipEntry old : Collections.list(from.entries())) {
+          ZipEntry entry = new ZipEntry(old.getName());
+          if (!old.getName().contains(packed)) {
+            entry.setMethod(ZipEntry.STORED);
+            entry.setSize(old.getSize());
+            entry.setCrc(old.getCrc());
+          }
+          to.putNextEntry(entry);
+          from.getInputStream(old).transferTo(to);
+        }
+      }
+      assertEquals(packed.equals("/code/"), reads(bytes.toByteArray()), packed);
+    }
+  }
+
   @Test
   void wrongChecksumsAreTolerated() throws IOException {
     byte[] zip = plain();

@@ -51,6 +51,20 @@ final class PythonCheckpointsTest {
       save_file(state, back, metadata={"text": "yes"})
       """;
 
+  private static final String TORCHSCRIPT =
+      """
+      import sys, torch
+      from torch import nn
+      folder = sys.argv[1]
+      for name, dtype in [("float", torch.float32), ("half", torch.float16)]:
+          net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4),
+                              nn.Sequential(nn.Flatten(), nn.Linear(4, 2))).to(dtype).eval()
+          torch.save(net.state_dict(), f"{folder}/{name}.pth")
+          torch.jit.script(net).save(f"{folder}/{name}.scripted.pt")
+          traced = torch.jit.trace(net, torch.rand(2, 3, 3, 3, dtype=dtype))
+          torch.jit.save(traced, f"{folder}/{name}.traced.pt")
+      """;
+
   @TempDir Path folder;
 
   private record Run(int status, String output) {}
@@ -119,6 +133,24 @@ final class PythonCheckpointsTest {
         for (var e : tensors.entrySet()) {
           SampleTensors.assertSame(
               Map.of(e.getKey(), e.getValue()), Map.of(e.getKey(), read.tensors().get(e.getKey())));
+        }
+      }
+    }
+  }
+
+  @Test
+  void torchScriptHoldsItsStateDict() throws IOException {
+    Run run = python(TORCHSCRIPT, folder);
+    assertEquals(0, run.status, run.output);
+    for (String type : List.of("float", "half")) {
+      try (Scope _ = Scope.open("test");
+          StateDict plain = Checkpoints.read(folder.resolve(type + ".pth"))) {
+        for (String how : List.of("scripted", "traced")) {
+          Path file = folder.resolve("%s.%s.pt".formatted(type, how));
+          try (StateDict read = Checkpoints.read(file)) {
+            assertEquals(Format.TORCHSCRIPT, read.format());
+            SampleTensors.assertSame(plain.tensors(), read.tensors());
+          }
         }
       }
     }

@@ -43,6 +43,9 @@ public final class Architectures {
           RepVgg.FAMILY,
           VisionTransformer.FAMILY);
 
+  /** Channels or classes that are possible. */
+  private static final int MOST = 1_000_000;
+
   private Architectures() {}
 
   /** The names to offer; most families know more, of any depth and width. */
@@ -96,7 +99,7 @@ public final class Architectures {
 
   /** Channels and classes may be written down, but the data decides. */
   private static void same(Options options, String key, int data) {
-    int said = options.integer(key, data, 1, 1_000_000);
+    int said = options.integer(key, data, 1, MOST);
     if (said != data) {
       throw new UsageException(
           "%s is %d, but the data has %d".formatted(options.path(key), said, data));
@@ -177,10 +180,13 @@ public final class Architectures {
    *
    * @param shapes by name, without wrapper and prefix; {@code num_batches_tracked} may lack
    * @return all that fit exactly, the likeliest first (several have the same tensors but another
-   *     arithmetic); where none does, the nearest alone; nothing for no tensors
+   *     arithmetic); where none does, the nearest alone; nothing for no tensors or impossible ones
    */
   public static List<Fit> fits(Map<String, long[]> shapes) {
     Shapes seen = new Shapes(shapes);
+    if (Stream.of(seen.channels(), seen.classes()).anyMatch(n -> n < 1 || n > MOST)) {
+      return List.of(); // hostile shapes, of nothing that can be built
+    }
     List<Fit> fits = fits(ALL.stream().flatMap(f -> f.guesses().apply(seen).stream()), seen);
     List<Fit> exact = fits.stream().filter(Fit::exact).toList();
     if (!exact.isEmpty()) {

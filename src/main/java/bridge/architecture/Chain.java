@@ -10,6 +10,7 @@ final class Chain extends Architecture {
 
   private final List<Module> steps = new ArrayList<>();
   private String penultimate = POOL;
+  private String normalisation = "";
 
   Chain then(String name, Module step) {
     steps.add(child(name, step));
@@ -35,6 +36,17 @@ final class Chain extends Architecture {
   Chain penultimate(String path) {
     penultimate = path;
     return this;
+  }
+
+  /** Says what the first step does to the images. */
+  Chain normalisation(String words) {
+    normalisation = words;
+    return this;
+  }
+
+  @Override
+  public String normalisation() {
+    return normalisation;
   }
 
   @Override

@@ -93,7 +93,10 @@ final class DeepMind {
                   options.path("normalise"), chosen, chosen.mean.length, channels, fallback));
     }
     Chain net = new Chain();
-    return chosen == Constants.NONE ? net : net.then("normalise", new Standardise(init, chosen));
+    return chosen == Constants.NONE
+        ? net
+        : net.then("normalise", new Standardise(init, chosen))
+            .normalisation("normalised inside by the constants of " + chosen);
   }
 
   /** All that have this one's tensors, the likeliest first. */

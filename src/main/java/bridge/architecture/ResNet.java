@@ -59,11 +59,13 @@ final class ResNet extends Architecture {
                   false,
                   "downsample",
                   "fc"),
-          shapes ->
-              List.of(
-                  Family.Guess.of(
-                      "resnet%d%s",
-                      6 * shapes.count("layer1.%d.conv1.weight") + 2, width(shapes, 16))));
+          ResNet::thin);
+
+  private static List<Family.Guess> thin(Shapes shapes) {
+    int depth = 6 * shapes.count("layer1.%d.conv1.weight") + 2;
+    Family.Guess one = Family.Guess.of("resnet%d%s", depth, width(shapes, 16));
+    return List.of(one, one.option("stride", 2, 1));
+  }
 
   private final Conv2d conv1;
   private final BatchNorm2d bn1;

@@ -15,7 +15,7 @@ final class WideResNet {
   /**
    * The class of TRADES, MART, IAD and many more. With {@code subblock=true} it has a fourth group,
    * {@code sub_block1}, as long as the first and never used, as TRADES's own files have it: it is
-   * loaded, saved and shrunk by weight decay, but no gradient reaches it.
+   * loaded and saved, but no gradient reaches it, so training leaves it as it is.
    */
   static final Family TRADES =
       new Family(

@@ -5,9 +5,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
 
 /**
  * The entries of a zip file, by name, as parts of its mapping. Only what PyTorch writes is read:
@@ -29,9 +32,14 @@ final class ZipDirectory {
   private static final long MOST_BYTES = 1 << 26;
   private static final long WIDE = 0xffffffffL;
 
+  /** What is never compressed; TorchScript's code and debug records are, once they are long. */
+  private static final Pattern WEIGHTS =
+      Pattern.compile("[^/]*/(data\\.pkl|constants\\.pkl|byteorder|(data|constants)/.*)");
+
   private final Path file;
   private final Memory memory;
   private final Map<String, Stored.Region> entries = new LinkedHashMap<>();
+  private final Set<String> names = new HashSet<>();
 
   private ZipDirectory(Path file, Memory memory) {
     this.file = file;
@@ -44,7 +52,7 @@ final class ZipDirectory {
   /** The position, length and number of entries of the central directory. */
   private record Central(long start, long bytes, long count) {}
 
-  /** The entries by name, in the directory's order. */
+  /** The entries that are not compressed by name, in the directory's order. */
   static Map<String, Stored.Region> read(Path file, Memory memory) {
     ZipDirectory zip = new ZipDirectory(file, memory);
     zip.read(zip.central());
@@ -139,7 +147,8 @@ final class ZipDirectory {
     if (local == WIDE) {
       local = wide(wide, wideEnd, at);
     }
-    if ((ushort(at + 8) & 1) != 0 || ushort(at + 10) != 0 || packed != size) {
+    boolean stored = (ushort(at + 8) & 1) == 0 && ushort(at + 10) == 0 && packed == size;
+    if (!stored && WEIGHTS.matcher(name).matches()) {
       throw broken(
           at, "has entry %s compressed or encrypted, as PyTorch never writes it".formatted(shown));
     }
@@ -148,11 +157,14 @@ final class ZipDirectory {
       throw broken(local, "has no entry %s where its directory says".formatted(shown));
     }
     long start = local + LOCAL_BYTES + nameBytes + ushort(local + 28);
-    check(start, size, limit, shown);
-    if (entries.put(name, new Stored.Region(memory, start, size)) != null) {
+    check(start, packed, limit, shown);
+    if (!names.add(name)) {
       throw broken(at, "has entry %s twice".formatted(shown));
     }
-    return new Extent(shown, local, start + size);
+    if (stored) {
+      entries.put(name, new Stored.Region(memory, start, size));
+    }
+    return new Extent(shown, local, start + packed);
   }
 
   /** The first byte of the zip64 values in an entry's extra field; -1 where there is none. */

@@ -14,6 +14,7 @@ import bridge.torch.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /** Builds what a {@link ModelSpec} names. */
 public final class Models {
@@ -78,16 +79,19 @@ public final class Models {
     }
     try (Scope _ = Scope.open("inspect");
         StateDict found = Checkpoints.read(spec.file())) {
-      List<Architectures.Fit> fits = Architectures.fits(found.shapes());
+      String names =
+          Architectures.fits(found.shapes()).stream()
+              .filter(Architectures.Fit::exact)
+              .map(fit -> fit.text() + "@" + spec.text())
+              .collect(Collectors.joining(" or "));
       throw new UsageException(
           "model %s is no TorchScript but a state_dict; %s"
               .formatted(
                   spec.text(),
-                  fits.isEmpty() || !fits.getFirst().exact()
+                  names.isEmpty()
                       ? "it fits no architecture of ours: export it as TorchScript"
                           + " (models/export_teacher.py), or see bridge inspect"
-                      : "name its architecture with it: %s@%s"
-                          .formatted(fits.getFirst().text(), spec.text())));
+                      : "name its architecture with it: " + names));
     }
   }
 
