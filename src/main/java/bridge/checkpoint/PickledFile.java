@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 /**
  * A file of PyTorch's own layouts, taken apart: an object, and the bytes its tensors refer to.
@@ -72,16 +73,22 @@ record PickledFile(Format format, Object root, Map<String, Stored.Region> region
   /** A whole object is refused before its bytes are looked for. */
   static void refuseObject(Path file, Object root) {
     if (root instanceof Opaque o) {
-      throw wholeObject(file, o, "");
+      throw wholeObject(file, o, List.of());
     }
   }
 
-  static CheckpointException wholeObject(Path file, Opaque object, String where) {
+  /**
+   * @param under the names that lead to it
+   */
+  static CheckpointException wholeObject(Path file, Opaque object, List<String> under) {
+    String where = under.isEmpty() ? "" : " under " + String.join(".", under);
+    String keys = under.stream().map("[\"%s\"]"::formatted).collect(Collectors.joining());
     return new CheckpointException(
         file,
         ("holds a whole object of class %s%s, not a state_dict; in Python, where that class can be"
-             + " imported: torch.save(torch.load(path, weights_only=False).state_dict(), new_path)")
-            .formatted(object.type, where));
+                + " imported: torch.save(torch.load(path, weights_only=False)%s.state_dict(),"
+                + " new_path)")
+            .formatted(object.type, where, keys));
   }
 
   static CheckpointException unknownType(Path file, String what, String type) {

@@ -76,7 +76,7 @@ record Weights(String under, Map<String, View> tensors, List<String> ignored) {
     String where = under.isEmpty() ? "" : " under " + String.join(".", under);
     return switch (value) {
       case Dict d -> d;
-      case Opaque o -> throw PickledFile.wholeObject(file, o, where);
+      case Opaque o -> throw PickledFile.wholeObject(file, o, under);
       case null, default -> throw noWeights(file, "no names" + where);
     };
   }
@@ -136,7 +136,8 @@ record Weights(String under, Map<String, View> tensors, List<String> ignored) {
   private static CheckpointException noWeights(Path file, String found) {
     return new CheckpointException(
         file,
-        "holds no named tensors (it has %s); in Python: torch.save(model.state_dict(), path)"
+        ("holds no named tensors (it has %s); if they lie deeper, bridge convert takes them out:"
+                + " --under NAME.NAME; else in Python: torch.save(model.state_dict(), path)")
             .formatted(found));
   }
 }
