@@ -193,7 +193,6 @@ final class HostileFilesTest {
     assertRefused(zip(z -> put(z, "../../data.pkl", new byte[1])), "0 entries");
   }
 
-  /** As in PyTorch, whose own files may hold another number; see {@link ZipDirectory}. */
   /** As torch.jit.save does with code that is longer than a page. */
   @Test
   void compressedCodeIsLeftAlone() throws IOException {
@@ -217,6 +216,7 @@ final class HostileFilesTest {
     }
   }
 
+  /** As in PyTorch, whose own files may hold another number; see {@link ZipDirectory}. */
   @Test
   void wrongChecksumsAreTolerated() throws IOException {
     byte[] zip = plain();
