@@ -257,8 +257,8 @@ class ConvolutionalNetworksTest {
       own.forEach((name, t) -> t.copy_(tensors.get(name)));
       Tensor expected = branches.apply(images(channels, size));
       Tensor found = fused.apply(images(channels, size));
-      double size1 = expected.abs().max().item();
-      assertEquals(0, found.sub(expected).abs().max().item(), 1e-5 * size1);
+      double largest = expected.abs().max().item();
+      assertEquals(0, found.sub(expected).abs().max().item(), 1e-5 * largest);
     }
   }
 

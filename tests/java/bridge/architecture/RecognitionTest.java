@@ -160,7 +160,7 @@ class RecognitionTest {
   }
 
   @ParameterizedTest
-  @ValueSource(longs = {1L << 40, 0, -1, Long.MIN_VALUE})
+  @ValueSource(longs = {1L << 40, 0, -1})
   void hostileShapesFitNothing(long length) {
     for (String name : kinds()) {
       Map<String, long[]> shapes = Architectures.shapes(name, new Dimensions(3, 10, 32));
