@@ -89,6 +89,7 @@ class SaMdradTest {
     }
     all.add("{\"temperature\":4,\"teacherOnlyT\":true}");
     all.add("{\"lambdaAdv\":1,\"lambdaNat\":0,\"lambdaCe\":0,\"betaF\":0}");
+    all.add("{\"balance\":\"MTARD\",\"weightLearnRate\":0,\"temperature\":2}");
     all.add("{\"lambdaCe\":0.3,\"betaF\":10,\"muAdv\":0.9,\"muNat\":0.1}");
     return all.stream();
   }
@@ -243,6 +244,36 @@ class SaMdradTest {
       method.outer(inputs(1), inputs(1).images());
       assertEquals(1, method.epochSummary().get("toy0.weight"), 1e-12, weights.name());
     }
+  }
+
+  @Test
+  void balancedTermsShareTheWeightOfBoth() {
+    String more = "\"lambdaAdv\":1.5,\"lambdaNat\":0.5,\"temperature\":2";
+    Inputs inputs = inputs(1);
+    Tensor adversarial = moved(inputs.images());
+    Map<String, Tensor> plain =
+        method("{%s}".formatted(more), 2).outer(inputs, adversarial).terms();
+    SaMdrad method =
+        method("{\"balance\":\"MTARD\",\"weightLearnRate\":0.4,%s}".formatted(more), 2);
+    Map<String, Tensor> balanced = method.outer(inputs, adversarial).terms();
+    double share = 0.75 + 0.4 * (0.5 - 0.75); // at the first step neither has fallen
+    Map<String, Double> told = method.epochSummary();
+    assertEquals(share, told.get("shareAdv"), 1e-12);
+    assertEquals(1 - share, told.get("shareNat"), 1e-12);
+    assertEquals(plain.get("adv").item() / 1.5 * 2 * share, balanced.get("adv").item(), 1e-12);
+    assertEquals(
+        plain.get("nat").item() / 0.5 * 2 * (1 - share), balanced.get("nat").item(), 1e-12);
+    assertEquals(plain.get("ce").item(), balanced.get("ce").item(), 0);
+    assertTrue(method.state().containsKey("balance.weights"));
+    assertFalse(method("{}", 2).state().containsKey("balance.weights"));
+  }
+
+  @Test
+  void nothingToShareIsRefused() {
+    String json = "{\"balance\":\"MTARD\",\"lambdaAdv\":0,\"lambdaNat\":0}";
+    UsageException e = assertThrows(UsageException.class, () -> method(json, 2));
+    assertTrue(e.getMessage().contains("method.lambdaAdv"), e.getMessage());
+    assertThrows(UsageException.class, () -> method("{\"weightLearnRate\":0.1}", 2), "unbalanced");
   }
 
   @Test

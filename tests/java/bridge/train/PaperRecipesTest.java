@@ -3,6 +3,11 @@ package bridge.train;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import bridge.Options;
+import bridge.attack.Pgd;
+import bridge.attack.Start;
+import bridge.method.Setting;
+import bridge.model.ModelSpec;
 import bridge.train.TinyRuns.Heard;
 import com.google.gson.JsonObject;
 import java.awt.image.BufferedImage;
@@ -11,14 +16,18 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * The papers' settings, built in: two steps of each on a few images in the published formats. The
@@ -103,6 +112,127 @@ final class PaperRecipesTest {
           loss.values().stream().allMatch(v -> Double.isFinite(v) && v >= 0), loss.toString());
     }
     assertTrue(Files.exists(out.resolve("last/state.safetensors")));
+  }
+
+  static List<String> publishedMethods() {
+    return Recipes.names().stream()
+        .filter(name -> name.matches("(?!sa-mdrad).*-cifar100?-.*"))
+        .toList();
+  }
+
+  /** One step of the published methods; their teachers are too large for a test. */
+  @ParameterizedTest
+  @MethodSource("publishedMethods")
+  void publishedMethodsRun(String name) throws IOException {
+    JsonObject recipe = Recipes.load(name);
+    String kind = name.replaceFirst(".*-(cifar100?)-.*", "$1");
+    Path teacher =
+        Path.of(
+            System.getProperty("golden"), "train", "teacher-%s.pt".formatted(kind.substring(5)));
+    Recipe read = Recipe.from(recipe.deepCopy());
+    for (int i = 0; i < read.teachers.size(); i++) {
+      if (read.teachers.get(i).role() != Setting.Role.PEER) {
+        String model = read.teachers.get(i).model();
+        assertTrue(model.contains("@"), model);
+        ModelSpec.parse(model.replaceFirst("@.*", "")); // there is such an architecture
+        Recipes.set(recipe, "teachers[%d].model=%s".formatted(i, teacher));
+      }
+    }
+    Recipes.set(recipe, "data=%s:%s".formatted(kind, data(kind)));
+    Recipes.set(recipe, "batch=2");
+    Recipes.set(recipe, "attack.steps=1");
+    Recipes.set(recipe, "select.validation=2");
+    runs(recipe, 1);
+  }
+
+  static List<String> fashionMnist() {
+    return Recipes.names().stream().filter(name -> name.endsWith("-fashion-mnist")).toList();
+  }
+
+  /** Two epochs, with the bundled teachers, so that what begins after the first one does. */
+  @ParameterizedTest
+  @MethodSource("fashionMnist")
+  void fashionMnistRecipesRun(String name) throws IOException {
+    JsonObject recipe = Recipes.load(name);
+    Recipe read = Recipe.from(recipe.deepCopy());
+    for (int i = 0; i < read.teachers.size(); i++) {
+      String drawn = read.teachers.get(i).model().replaceFirst("@runs/.*", ""); // another run's
+      Recipes.set(recipe, "teachers[%d].model=%s".formatted(i, drawn));
+    }
+    Recipes.set(recipe, "data=fashion-mnist:" + TinyRuns.images(folder.resolve("images")));
+    Recipes.set(recipe, "batch=27");
+    Recipes.set(recipe, "attack.steps=2");
+    Recipes.set(recipe, "select.validation=10");
+    Recipes.set(recipe, "select.steps=1");
+    runs(recipe, 3);
+  }
+
+  private void runs(JsonObject recipe, int steps) {
+    Heard heard = new Heard();
+    Path out = folder.resolve("run");
+    assertEquals(Trainer.Outcome.STEPS_DONE, TinyRuns.run(recipe, out, steps, heard).outcome());
+    assertEquals(steps, heard.losses.size());
+    for (Map<String, Double> loss : heard.losses) {
+      assertTrue(loss.size() > 1, loss.toString());
+      assertTrue(loss.values().stream().allMatch(Double::isFinite), loss.toString());
+    }
+  }
+
+  /** Optimiser, schedule and attack of the scripts; the rate falls after that many epochs. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          pgd-at  | 110 | 100 105     | 0.1  | 5e-4   | 8/255 | 2/255 | GAUSSIAN_CLAMPED  | EVAL
+          trades  | 76  | 74 89 99    | 0.1  | 2e-4   | 0.031 | 0.007 | GAUSSIAN          | EVAL
+          mart    | 120 | 74 89 99    | 0.01 | 3.5e-3 | 0.031 | 0.007 | GAUSSIAN          | EVAL
+          ard     | 200 | 100         | 0.1  | 2e-4   | 8/255 | 2/255 | UNIFORM_UNCLAMPED | TRAIN
+          iad     | 200 | 100         | 0.1  | 2e-4   | 8/255 | 2/255 | UNIFORM_UNCLAMPED | TRAIN
+          rslad   | 300 | 215 260 285 | 0.1  | 2e-4   | 8/255 | 2/255 | GAUSSIAN          | EVAL
+          ada-ad  | 200 | 100 150     | 0.1  | 5e-4   | 8/255 | 2/255 | GAUSSIAN          | EVAL
+          ada-iad | 200 | 100 150     | 0.1  | 5e-4   | 8/255 | 2/255 | GAUSSIAN          | EVAL
+          mtard   | 300 | 215 260 285 | 0.1  | 2e-4   | 8/255 | 2/255 | GAUSSIAN          | EVAL
+          b-mtard | 300 | 215 260 285 | 0.1  | 2e-4   | 8/255 | 2/255 | GAUSSIAN          | EVAL
+          """)
+  void settingsAreThoseOfTheScripts(
+      String method,
+      int epochs,
+      String milestones,
+      double rate,
+      double decay,
+      String epsilon,
+      String stepSize,
+      Start start,
+      Pgd.NetworkMode mode) {
+    for (String data : List.of("cifar10", "cifar100")) {
+      for (String student : List.of("resnet18", "mobilenetv2")) {
+        String name = "%s-%s-%s".formatted(method, data, student);
+        Recipe recipe = Recipe.from(Recipes.load(name));
+        assertEquals(data + ":data/" + data, recipe.data(), name);
+        assertEquals(student, recipe.student.model(), name);
+        assertEquals(epochs, recipe.epochs(), name);
+        assertEquals(
+            milestones,
+            Arrays.stream(recipe.schedule.milestones())
+                .mapToObj(m -> "%.0f".formatted(m))
+                .collect(Collectors.joining(" ")),
+            name);
+        assertEquals(0.1, recipe.schedule.gamma(), name);
+        JsonObject optimizer = recipe.resolved().getAsJsonObject("optimizer");
+        assertEquals(rate, optimizer.get("learningRate").getAsDouble(), name);
+        assertEquals(decay, optimizer.get("weightDecay").getAsDouble(), name);
+        assertEquals(0.9, optimizer.get("momentum").getAsDouble(), name);
+        assertEquals(Options.parse(epsilon), recipe.attack().ball().epsilon(), name);
+        assertEquals(Options.parse(stepSize), recipe.attack().stepSize(), name);
+        assertEquals(10, recipe.attack().steps(), name);
+        assertEquals(start, recipe.attack().start(), name);
+        assertEquals(mode, recipe.attack().mode(), name);
+        assertEquals(new bridge.data.Augment(4, true), recipe.augment, name);
+        int batch = method.equals("ard") && data.equals("cifar100") ? 256 : 128;
+        assertEquals(batch, recipe.batch(), name);
+      }
+    }
   }
 
   /** RSLAD's and MTARD's settings, which methods of this family are compared at. */

@@ -144,6 +144,7 @@ final class RecipeTest {
             "lambdaAdv",
             "lambdaNat",
             "lambdaCe",
+            "balance",
             "temperature",
             "teacherOnlyT",
             "betaF",

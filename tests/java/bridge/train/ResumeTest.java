@@ -24,8 +24,15 @@ import org.junit.jupiter.params.provider.MethodSource;
 final class ResumeTest {
   private static final String SA_MDRAD =
       "method={\"name\": \"sa-mdrad\", \"featStartEpoch\": 1, \"featHead\": \"LINEAR_BN\"}";
+  private static final String FITNETS =
+      "method={\"name\": \"fitnets\", \"featLayer\": \"layer2\", \"beta\": 1}";
   private static final String TEACHERS =
       "teachers=[{\"model\": \"models/fmnist-resnet.pt\"}, {\"model\": \"models/fmnist-vgg.pt\"}]";
+
+  private static final String PAIR =
+      TEACHERS
+          .replace("resnet.pt\"", "resnet.pt\", \"role\": \"CLEAN\"")
+          .replace("vgg.pt\"", "vgg.pt\", \"role\": \"ADVERSARIAL\"");
 
   @TempDir Path folder;
   private Path images;
@@ -40,6 +47,9 @@ final class ResumeTest {
     String swa = "average={\"name\": \"SWA\", \"startEpoch\": 1, \"batchNormBatches\": 3}";
     String adamW = "optimizer={\"name\": \"ADAMW\", \"learningRate\": 0.01}";
     String script = "student.model=models/fmnist-resnet.pt";
+    String peer = "teachers=[{\"model\": \"resnet8:width=4,stride=2\", \"role\": \"PEER\"}]";
+    String teacher =
+        "teachers=[{\"model\": \"models/fmnist-resnet.pt\", \"features\": \"layer2\"}]";
     return Stream.of(
         Arguments.of("standard", List.of("method.name=standard")),
         Arguments.of("standard, EMA, AdamW", List.of("method.name=standard", ema, adamW)),
@@ -49,7 +59,21 @@ final class ResumeTest {
         Arguments.of("sa-mdrad", List.of(SA_MDRAD, TEACHERS)),
         Arguments.of(
             "sa-mdrad from epoch 2, AdamW, EMA",
-            List.of(SA_MDRAD.replace("1,", "2,"), TEACHERS, adamW, ema)));
+            List.of(SA_MDRAD.replace("1,", "2,"), TEACHERS, adamW, ema)),
+        Arguments.of("peer-aid, SWA", List.of("method.name=peer-aid", peer, swa)),
+        Arguments.of(
+            "crd", List.of("method={\"name\": \"crd\", \"negatives\": 9}", teacher, adamW)),
+        Arguments.of("fitnets", List.of(FITNETS, teacher)),
+        Arguments.of(
+            "fitnets, two stages",
+            List.of(
+                FITNETS.replace("}", ", \"reference\": \"PAPER\", \"hintEpochs\": 1}"), teacher)),
+        Arguments.of("vfd-adv", List.of("method.name=vfd-adv", teacher)),
+        Arguments.of("mtard", List.of("method.name=mtard", PAIR)),
+        Arguments.of("b-mtard, AdamW, EMA", List.of("method.name=b-mtard", PAIR, adamW, ema)),
+        Arguments.of(
+            "sa-mdrad, balanced",
+            List.of(SA_MDRAD.replace("}", ", \"balance\": \"MTARD\"}"), TEACHERS)));
   }
 
   @ParameterizedTest(name = "{0}")

@@ -65,6 +65,11 @@ record FeatureAlignment(List<Head> heads, Head.Kind kind, Distance distance) {
     }
     Tensor a = head.apply(source).flatten(1);
     Tensor b = target.flatten(1);
+    return apart(distance, a, b);
+  }
+
+  /** The distance [N] between vectors [N, d] of the same width. */
+  static Tensor apart(Distance distance, Tensor a, Tensor b) {
     return switch (distance) {
       case MSE_MEAN -> square(a.sub(b)).mean(1);
       case COSINE -> unit(a).mul(unit(b)).sum(1).neg().add(1);

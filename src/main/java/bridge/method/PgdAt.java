@@ -13,14 +13,18 @@ import java.util.Optional;
  *
  * <p>Start, step and mode are the recipe's {@code attack}. Weight decay is the optimiser's and
  * covers every parameter, as in the PyTorch scripts; the authors' TensorFlow code decays the
- * weights of convolutions and linear layers only.
+ * weights of convolutions and linear layers only. With {@code cleanPass} the student in training
+ * mode is also shown the clean images, after the attack's, for nothing but its batch statistics: so
+ * does github.com/boyellow/AdaAD, main.py, Plain_Madry.
  */
 final class PgdAt implements Method {
   private final Network student;
+  private final boolean cleanPass;
 
   PgdAt(Options options, Setting setting) {
     Methods.refuseTeachers("pgd-at", setting);
     student = setting.student();
+    cleanPass = options.flag("cleanPass", false);
   }
 
   @Override
@@ -31,6 +35,9 @@ final class PgdAt implements Method {
   @Override
   public Loss outer(Inputs inputs, Tensor adversarial) {
     Tensor logits = student.logits(adversarial);
+    if (cleanPass) {
+      Constant.of(() -> student.logits(inputs.images()));
+    }
     return new Loss().plus("ce", 1, Losses.crossEntropy(logits, inputs.labels()));
   }
 }

@@ -6,6 +6,7 @@ import bridge.attack.Losses;
 import bridge.attack.Objective;
 import bridge.model.Network;
 import bridge.torch.DType;
+import bridge.torch.Device;
 import bridge.torch.Generator;
 import bridge.torch.NoGrad;
 import bridge.torch.Scope;
@@ -72,6 +73,14 @@ final class SaMdrad implements Method {
     ADV_IF_CORRECT
   }
 
+  /** How the two divergences share λ_adv + λ_nat. */
+  enum Balance {
+    /** λ_adv and λ_nat as they are. */
+    NONE,
+    /** By {@link LossBalance}, which begins with the shares that λ_adv and λ_nat have. */
+    MTARD
+  }
+
   private record Weights(
       double adv, double nat, double ce, double feat, double muAdv, double muNat) {
     static Weights from(Options options) {
@@ -99,6 +108,7 @@ final class SaMdrad implements Method {
   private final Rectification rectification;
   private final Fusion fusion;
   private final Weights lambda;
+  private final Optional<LossBalance> balance;
   private final double temperature;
   private final double studentTemperature;
   private final FeatTarget featTarget;
@@ -126,6 +136,7 @@ final class SaMdrad implements Method {
     rectification = Rectification.from(options, temperature);
     fusion = Fusion.from(options, temperature);
     lambda = Weights.from(options);
+    balance = balance(options, setting.device());
     featTarget = options.choice("featTarget", FeatTarget.CLEAN);
     featStartEpoch = options.integer("featStartEpoch", 2, 1, 1_000_000);
     String layer = options.text("featLayer", "penultimate");
@@ -137,6 +148,20 @@ final class SaMdrad implements Method {
     List<String> names = teachers.stream().map(Setting.Teacher::name).toList();
     boolean rectifies = branches != Branches.CLEAN && rectification.acts();
     counts = new TeacherCounts(names, rectifies, setting.device());
+  }
+
+  private Optional<LossBalance> balance(Options options, Device device) {
+    if (options.choice("balance", Balance.NONE) == Balance.NONE) {
+      return Optional.empty();
+    }
+    double sum = lambda.adv + lambda.nat;
+    if (sum == 0) {
+      throw new UsageException(
+          "%s MTARD shares out %s + %s, found 0; raise one of them or set it to NONE"
+              .formatted(
+                  options.path("balance"), options.path("lambdaAdv"), options.path("lambdaNat")));
+    }
+    return Optional.of(LossBalance.from(options, device, lambda.adv / sum, lambda.nat / sum));
   }
 
   /** One head per teacher; the widths are found by showing everyone an image of zeros. */
@@ -178,23 +203,16 @@ final class SaMdrad implements Method {
         switch (innerLoss) {
           case CE -> x -> Losses.crossEntropy(student.logits(x), y);
           case KL_SELF -> {
-            Tensor own = constant(() -> student.logits(inputs.images()).softmax(1));
+            Tensor own = Constant.of(() -> student.logits(inputs.images()).softmax(1));
             yield x -> Losses.kl(own, student.logits(x));
           }
           case KL_FUSED -> {
             said = ask(inputs.images(), aligns(inputs)); // the outer loss needs it too
-            Tensor fused = constant(() -> fused(said.logits, inputs.labels()));
+            Tensor fused = Constant.of(() -> fused(said.logits, inputs.labels()));
             yield x -> Losses.kl(fused, student.logits(x).div(studentTemperature));
           }
           case KL_TEACHERS -> x -> toTeachers(x, y);
         });
-  }
-
-  private static Tensor constant(java.util.function.Supplier<Tensor> value) {
-    try (Scope scope = Scope.open("target");
-        NoGrad _ = NoGrad.enter()) {
-      return scope.keep(value.get());
-    }
   }
 
   private Tensor fused(List<Tensor> logits, Tensor labels) {
@@ -238,11 +256,8 @@ final class SaMdrad implements Method {
     Network.Outputs sAdv = student.forward(adversarial, wanted);
     Network.Outputs sNat = student.forward(x, wanted);
 
-    double t2 = temperature * temperature;
     Loss loss =
-        new Loss()
-            .plus("adv", lambda.adv * t2, divergence(hard, sAdv))
-            .plus("nat", lambda.nat * t2, divergence(nat, sNat))
+        distilled(inputs, divergence(hard, sAdv), divergence(nat, sNat))
             .plus("ce", lambda.ce, Losses.crossEntropy(sAdv.logits(), y));
     if (features) {
       List<Tensor> targets = silently(() -> featureTargets(clean, adv, y));
@@ -250,6 +265,18 @@ final class SaMdrad implements Method {
           .plus("featNat", lambda.feat * lambda.muNat, align(nat, sNat, clean.features));
     }
     return loss;
+  }
+
+  private Loss distilled(Inputs inputs, Tensor adv, Tensor nat) {
+    double t2 = temperature * temperature;
+    if (balance.isEmpty()) {
+      return new Loss().plus("adv", lambda.adv * t2, adv).plus("nat", lambda.nat * t2, nat);
+    }
+    List<Tensor> shares = balance.get().weigh(inputs.rate(), adv, nat);
+    double all = (lambda.adv + lambda.nat) * t2;
+    return new Loss()
+        .plus("adv", all, adv.mul(shares.get(0)))
+        .plus("nat", all, nat.mul(shares.get(1)));
   }
 
   private Tensor divergence(Branch branch, Network.Outputs student) {
@@ -345,6 +372,7 @@ final class SaMdrad implements Method {
   public Map<String, Tensor> state() {
     Map<String, Tensor> state = gather(true, true);
     state.put("counts", counts.tensor());
+    balance.ifPresent(b -> state.putAll(b.state()));
     return state;
   }
 
@@ -365,6 +393,8 @@ final class SaMdrad implements Method {
 
   @Override
   public Map<String, Double> epochSummary() {
-    return counts.summary();
+    Map<String, Double> figures = counts.summary();
+    balance.ifPresent(b -> figures.putAll(b.summary("shareAdv", "shareNat")));
+    return figures;
   }
 }

@@ -330,6 +330,10 @@ public final class Tensor {
     return make(pointer::neg);
   }
 
+  public Tensor neg_() {
+    return self(pointer::neg_);
+  }
+
   public Tensor add_(Tensor other) {
     return self(() -> pointer.add_(other.pointer));
   }
@@ -395,9 +399,21 @@ public final class Tensor {
     return make(pointer::sqrt);
   }
 
+  public Tensor tanh() {
+    return make(pointer::tanh);
+  }
+
+  public Tensor atanh() {
+    return make(pointer::atanh);
+  }
+
   /** −1, 0 or 1; the sign of 0 is 0. */
   public Tensor sign() {
     return make(pointer::sign);
+  }
+
+  public Tensor sign_() {
+    return self(pointer::sign_);
   }
 
   public Tensor pow(double exponent) {
@@ -421,6 +437,10 @@ public final class Tensor {
     return make(() -> pointer.clamp(some(low), new ScalarOptional()));
   }
 
+  public Tensor clampMin_(double low) {
+    return self(() -> pointer.clamp_(some(low), new ScalarOptional()));
+  }
+
   public Tensor minimum(Tensor other) {
     return make(() -> pointer.minimum(other.pointer));
   }
@@ -433,6 +453,10 @@ public final class Tensor {
 
   public Tensor eq(Tensor other) {
     return make(() -> pointer.eq(other.pointer));
+  }
+
+  public Tensor eq(long value) {
+    return make(() -> pointer.eq(new Scalar(value)));
   }
 
   public Tensor ne(Tensor other) {
@@ -457,6 +481,10 @@ public final class Tensor {
 
   public Tensor logicalAnd(Tensor other) {
     return make(() -> pointer.logical_and(other.pointer));
+  }
+
+  public Tensor logicalOr(Tensor other) {
+    return make(() -> pointer.logical_or(other.pointer));
   }
 
   public Tensor isFinite() {
@@ -522,6 +550,16 @@ public final class Tensor {
   /** Index of the (first) largest value along a dimension. */
   public Tensor argmax(int dim) {
     return make(() -> pointer.argmax(new LongOptional(dim), false));
+  }
+
+  /** Where the k largest values along the last dimension are (int64), the largest first. */
+  public Tensor topIndices(int k) {
+    return make(() -> new org.bytedeco.pytorch.Tensor(pointer.topk(k).get1()));
+  }
+
+  /** Indices of what is not 0 or false: int64 [found, dimensions]; waits for the device. */
+  public Tensor nonzero() {
+    return make(pointer::nonzero);
   }
 
   /** Biased variance (divided by n) along dimensions, kept with length 1. */
@@ -827,8 +865,17 @@ public final class Tensor {
     return gradients(List.of(input)).get(0);
   }
 
+  /** As {@link #gradient(Tensor)}, the graph kept for further ones; it goes with its tensors. */
+  public Tensor gradientKeepingGraph(Tensor input) {
+    return gradients(List.of(input), true).get(0);
+  }
+
   /** As {@link #gradient(Tensor)}, for several inputs at once. */
   public List<Tensor> gradients(List<Tensor> inputs) {
+    return gradients(inputs, false);
+  }
+
+  private List<Tensor> gradients(List<Tensor> inputs, boolean keepGraph) {
     Scope.require();
     TensorVector grads =
         call(
@@ -837,7 +884,7 @@ public final class Tensor {
                     vector(List.of(this)),
                     vector(inputs),
                     new TensorVector(),
-                    new BoolOptional(false),
+                    new BoolOptional(keepGraph),
                     false,
                     false));
     return java.util.stream.LongStream.range(0, grads.size())

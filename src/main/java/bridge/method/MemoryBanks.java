@@ -1,0 +1,121 @@
+package bridge.method;
+
+import bridge.torch.DType;
+import bridge.torch.Device;
+import bridge.torch.Generator;
+import bridge.torch.NoGrad;
+import bridge.torch.Scope;
+import bridge.torch.Tensor;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * What the student and the teacher said last of every training image, as vectors of length 1, and
+ * CRD's contrastive loss against them (HobbitLong/RepDistiller, crd/memory.py and criterion.py).
+ *
+ * <p>With n images trained on, K negatives, v a network's embedding of an image and m the other
+ * network's memory of the image itself (+) or of a negative (−), eps = 1e-7:
+ *
+ * <pre>
+ *   P = exp(v·m / τ) / Z      Z = n · mean exp(v·m / τ) of the first batch, then fixed
+ *   −(1/B) Σ_b [ log P⁺ / (P⁺ + K/n + eps) + Σ_neg log (K/n) / (P⁻ + K/n + eps) ]
+ * </pre>
+ *
+ * summed over the two directions. Afterwards m ← (μ m + (1 − μ) v) / ‖·‖ for the batch's images.
+ * All scores of a batch are one product with the whole bank, out of which the drawn ones are
+ * picked: n · d numbers are read instead of B · K · d.
+ */
+final class MemoryBanks {
+  private static final double EPS = 1e-7;
+
+  private final double temperature;
+  private final double momentum;
+  private final int images;
+
+  /** [rows, d]. */
+  private final Tensor student;
+
+  private final Tensor teacher;
+
+  /** Z of the student's and of the teacher's scores; 0 before the first batch. */
+  private final Tensor constants;
+
+  /**
+   * @param rows one more than the largest image number
+   * @param images how many of the rows are trained on: n
+   */
+  MemoryBanks(
+      long rows,
+      int images,
+      long width,
+      double temperature,
+      double momentum,
+      Generator generator,
+      Device device,
+      DType type) {
+    this.temperature = temperature;
+    this.momentum = momentum;
+    this.images = images;
+    double bound = 1 / Math.sqrt(width / 3.0);
+    student = Tensor.empty(type, device, rows, width).uniform_(-bound, bound, generator);
+    teacher = Tensor.empty(type, device, rows, width).uniform_(-bound, bound, generator);
+    constants = Tensor.zeros(type, device, 2);
+  }
+
+  /**
+   * The loss of a batch, which the banks then remember.
+   *
+   * @param ofStudent embeddings [B, d] of length 1
+   * @param ofTeacher likewise
+   * @param own the images' numbers, int64 [B]
+   * @param drawn the images' numbers and those of their negatives, int64 [B, K + 1]
+   */
+  Tensor loss(Tensor ofStudent, Tensor ofTeacher, Tensor own, Tensor drawn) {
+    Tensor s = direction(scores(ofStudent, teacher, drawn), 0);
+    Tensor t = direction(scores(ofTeacher, student, drawn), 1);
+    remember(student, own, ofStudent);
+    remember(teacher, own, ofTeacher);
+    return s.add(t);
+  }
+
+  /** The bank is copied, since it changes before the gradient is computed. */
+  private Tensor scores(Tensor v, Tensor bank, Tensor drawn) {
+    Tensor all = v.matmul(bank.copy().transpose(0, 1));
+    return all.gather(1, drawn).div(temperature).exp();
+  }
+
+  private Tensor direction(Tensor scores, int which) {
+    Tensor p = scores.div(constant(scores, which));
+    long k = p.size(1) - 1;
+    double noise = (double) k / images;
+    Tensor positive = p.select(1, 0);
+    Tensor negatives = p.narrow(1, 1, k);
+    Tensor right = positive.div(positive.add(noise + EPS)).log().sum();
+    Tensor wrong = negatives.add(noise + EPS).pow(-1).mul(noise).log().sum();
+    return right.add(wrong).div(-p.size(0));
+  }
+
+  private Tensor constant(Tensor scores, int which) {
+    return Constant.of(
+        () -> {
+          Tensor z = constants.select(0, which);
+          return z.copy_(z.gt(0).where(z, scores.mean().mul(images))).copy();
+        });
+  }
+
+  private void remember(Tensor bank, Tensor own, Tensor v) {
+    try (Scope _ = Scope.open("remember");
+        NoGrad _ = NoGrad.enter()) {
+      Tensor row = bank.indexSelect(0, own).mul(momentum).add(v.detach(), 1 - momentum);
+      bank.indexCopy_(0, own, row.div(row.norm2Keep(1)));
+    }
+  }
+
+  Map<String, Tensor> state() {
+    Map<String, Tensor> state = new LinkedHashMap<>();
+    state.put("banks.student", student);
+    state.put("banks.teacher", teacher);
+    state.put("banks.constants", constants);
+    return state;
+  }
+}
