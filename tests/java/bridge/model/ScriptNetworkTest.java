@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import bridge.UsageException;
+import bridge.checkpoint.CheckpointException;
 import bridge.torch.DType;
 import bridge.torch.Device;
 import bridge.torch.NoGrad;
@@ -17,6 +18,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -323,13 +325,24 @@ class ScriptNetworkTest {
     assertMessage("the network gives a Tuple", () -> load("pair.pt"));
   }
 
+  /** The names in the zip stand, the code in it is none. */
+  private static byte[] damaged(byte[] whole) {
+    String text = new String(whole, StandardCharsets.ISO_8859_1);
+    return text.replace("def forward", "dfe forward").getBytes(StandardCharsets.ISO_8859_1);
+  }
+
   @Test
   void brokenFilesAreRefusedInOneLine(@TempDir Path folder) throws IOException {
     byte[] whole = Files.readAllBytes(FOLDER.resolve("nested.pt"));
     for (int length : new int[] {0, 10, 1000, whole.length - 100}) {
       Path file = Files.write(folder.resolve("cut.pt"), Arrays.copyOf(whole, length));
-      assertMessage("cut.pt cannot be loaded as TorchScript", () -> load(file, 10, 12));
+      CheckpointException e =
+          assertThrows(CheckpointException.class, () -> load(file, 10, 12), "cut at " + length);
+      assertTrue(e.getMessage().startsWith("checkpoint " + file + " is "), e.getMessage());
+      assertEquals(1, e.getMessage().lines().count());
     }
+    Path renamed = Files.write(folder.resolve("cut.pt"), damaged(whole));
+    assertMessage("cut.pt cannot be loaded as TorchScript", () -> load(renamed, 10, 12));
   }
 
   @Test
