@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import bridge.UsageException;
+import bridge.method.Methods;
 import bridge.train.TinyRuns.Heard;
 import com.google.gson.JsonObject;
 import java.io.IOException;
@@ -12,6 +13,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -69,11 +74,39 @@ final class ResumeTest {
             List.of(
                 FITNETS.replace("}", ", \"reference\": \"PAPER\", \"hintEpochs\": 1}"), teacher)),
         Arguments.of("vfd-adv", List.of("method.name=vfd-adv", teacher)),
+        Arguments.of("trades", List.of("method.name=trades")),
+        Arguments.of("mart", List.of("method.name=mart")),
+        Arguments.of("kd", List.of("method.name=kd", teacher)),
+        Arguments.of("drkd", List.of("method.name=drkd", teacher)),
+        Arguments.of("ca-mkd", List.of("method.name=ca-mkd", TEACHERS)),
+        Arguments.of("ard", List.of("method.name=ard", teacher, "attack.mode=TRAIN")),
+        Arguments.of(
+            "iad",
+            List.of("method={\"name\": \"iad\", \"begin\": 1}", teacher, "attack.mode=TRAIN")),
+        Arguments.of(
+            "iad II",
+            List.of("method={\"name\": \"iad\", \"version\": \"II\", \"begin\": 1}", PAIR)),
+        Arguments.of("rslad", List.of("method.name=rslad", teacher)),
+        Arguments.of("ada-ad", List.of("method.name=ada-ad", teacher)),
+        Arguments.of("ada-iad", List.of("method={\"name\": \"ada-iad\", \"begin\": 1}", teacher)),
+        Arguments.of("kd-swa, SWA", List.of("method.name=kd-swa", PAIR, swa)),
         Arguments.of("mtard", List.of("method.name=mtard", PAIR)),
         Arguments.of("b-mtard, AdamW, EMA", List.of("method.name=b-mtard", PAIR, adamW, ema)),
         Arguments.of(
             "sa-mdrad, balanced",
             List.of(SA_MDRAD.replace("}", ", \"balance\": \"MTARD\"}"), TEACHERS)));
+  }
+
+  @Test
+  void everyMethodIsResumed() {
+    Pattern name = Pattern.compile("method(?:\\.name=|=\\{\"name\": \")([\\w-]+).*");
+    Set<String> resumed = new TreeSet<>();
+    kinds()
+        .flatMap(kind -> ((List<?>) kind.get()[1]).stream())
+        .map(set -> name.matcher(set.toString()))
+        .filter(Matcher::matches)
+        .forEach(m -> resumed.add(m.group(1)));
+    assertEquals(Methods.names(), List.copyOf(resumed));
   }
 
   @ParameterizedTest(name = "{0}")
