@@ -97,6 +97,17 @@ class BallTest {
     assertArrayEquals(new float[] {0.6f, 0.45f, 1, 0}, near.toFloats(), 1e-7f);
   }
 
+  @ParameterizedTest
+  @EnumSource(Norm.class)
+  void withinKeepsTheBallAndNotTheRange(Norm norm) {
+    Tensor images = Tensor.of(new float[] {0.95f, 0.05f}, 1, 1, 1, 2);
+    Tensor far = Tensor.of(new float[] {3, 0.05f}, 1, 1, 1, 2);
+    Tensor near = new Ball(norm, 0.1).within(far, images);
+    assertArrayEquals(new float[] {1.05f, 0.05f}, near.toFloats(), 1e-6f);
+    Tensor clamped = new Ball(norm, 0.1).project(far, images);
+    assertArrayEquals(new float[] {1, 0.05f}, clamped.toFloats(), 1e-6f);
+  }
+
   @Test
   void l2DrawsAreEvenInTheBall() {
     // in three dimensions a share of 1/8 of the volume lies within half the radius

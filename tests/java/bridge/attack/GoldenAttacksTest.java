@@ -3,7 +3,6 @@ package bridge.attack;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import bridge.checkpoint.TensorFile;
@@ -43,6 +42,22 @@ class GoldenAttacksTest {
   /** What the files call a difference of an image's loss: {@code 1e-3*max(1,|loss|)}. */
   private static final Pattern BEYOND = Pattern.compile("([\\d.e-]+)\\*max\\(1,\\|loss\\|\\)");
 
+  private static final List<String> KINDS =
+      List.of(
+          "adaad_kl_teacher_adv",
+          "ard_attackpgd_ce",
+          "cwinf_ciard",
+          "cwinf_iad",
+          "cwinf_saad",
+          "fgsm",
+          "mart_ce",
+          "mifgsm",
+          "mtard_ce",
+          "pgd20_eval",
+          "rslad_kl_teacher_clean",
+          "sat_madry_pgd_ce",
+          "trades_kl");
+
   private static JsonObject json(Path file) {
     try {
       return JsonParser.parseString(Files.readString(file)).getAsJsonObject();
@@ -81,7 +96,6 @@ class GoldenAttacksTest {
   private static void run(Path net, Path file) {
     JsonObject card = json(file);
     boolean inputs = name(file).equals("inputs");
-    assumeTrue(inputs || known(name(file)), () -> name(file) + " is no PGD with plain steps");
     try (Scope _ = Scope.open("golden");
         TensorFile images = TensorFile.read(net.resolve("inputs.safetensors"))) {
       Case golden = new Case(net, card, images.tensors());
@@ -93,13 +107,6 @@ class GoldenAttacksTest {
         }
       }
     }
-  }
-
-  private static boolean known(String attack) {
-    return switch (attack) {
-      case "fgsm", "pgd20_eval" -> true;
-      default -> attack.contains("_ce") || attack.contains("_kl");
-    };
   }
 
   /** One net's images and networks, with the card of one of its attacks. */
@@ -147,18 +154,29 @@ class GoldenAttacksTest {
 
     /** What the attack climbs: [N], one value per image. */
     private UnaryOperator<Tensor> objective(String attack) {
+      if (kind(attack).startsWith("cwinf_")) {
+        CwInfinity cw = cw(attack, 0);
+        return x -> cw.objective(student.logits(x), labels);
+      }
       try (NoGrad _ = NoGrad.enter()) {
         Tensor soft = student.logits(images).softmax(1);
         Tensor teachers = teacher.logits(images).softmax(1);
-        return switch (attack) {
-          case "trades_kl", "trades_kl_wide_start" ->
-              x -> Losses.klPerSample(soft, student.logits(x));
+        return switch (kind(attack)) {
+          case "trades_kl" -> x -> Losses.klPerSample(soft, student.logits(x));
           case "rslad_kl_teacher_clean" -> x -> Losses.klPerSample(teachers, student.logits(x));
           case "adaad_kl_teacher_adv" ->
               x -> Losses.klBetweenLogits(teacher.logits(x), student.logits(x));
           default -> x -> Losses.crossEntropyPerSample(student.logits(x), labels);
         };
       }
+    }
+
+    /** What a file's name begins with; what follows tells its settings apart. */
+    private static String kind(String attack) {
+      return KINDS.stream()
+          .filter(attack::startsWith)
+          .findFirst()
+          .orElseThrow(() -> new AssertionError(attack + " is not known to this test; add it"));
     }
 
     void check(String attack, Map<String, Tensor> expected) {
@@ -168,7 +186,7 @@ class GoldenAttacksTest {
       for (JsonElement recorded :
           card.getAsJsonObject("constants").getAsJsonArray("steps_recorded")) {
         int steps = recorded.getAsInt();
-        Tensor made = attack.equals("fgsm") ? fgsm() : ascend(steps, objective, start);
+        Tensor made = made(attack, steps, objective, start);
         checkImages(steps, expected.get("x_adv_" + steps), made);
         checkLoss(steps, expected.get("loss_" + steps), objective.apply(made));
       }
@@ -182,9 +200,25 @@ class GoldenAttacksTest {
       return card.getAsJsonObject("constants").get(key).getAsDouble();
     }
 
-    private Tensor fgsm() {
+    private Tensor made(String attack, int steps, UnaryOperator<Tensor> objective, Tensor start) {
       Generator unused = Generator.on(Device.CPU, 1);
-      return new Fgsm(ball()).perturb(student, images, labels, unused);
+      return switch (kind(attack)) {
+        case "fgsm" -> new Fgsm(ball()).perturb(student, images, labels, unused);
+        case "mifgsm" ->
+            new MiFgsm(ball(), constant("step_size"), steps, constant("decay"))
+                .perturb(student, images, labels, unused);
+        case "cwinf_iad", "cwinf_ciard", "cwinf_saad" ->
+            cw(attack, steps).ascend(student, images, labels, start);
+        default -> ascend(steps, objective, start);
+      };
+    }
+
+    /** SAAD's has no confidence. */
+    private CwInfinity cw(String attack, int steps) {
+      String name = kind(attack).replace("cwinf_", "").toUpperCase(Locale.ROOT);
+      CwInfinity.Variant variant = CwInfinity.Variant.valueOf(name);
+      double confidence = variant == CwInfinity.Variant.SAAD ? 0 : constant("confidence");
+      return new CwInfinity(attack, ball(), constant("step_size"), steps, confidence, variant);
     }
 
     private Tensor ascend(int steps, UnaryOperator<Tensor> objective, Tensor start) {

@@ -131,7 +131,7 @@ class BadInputTest {
     refusedRun(WRONG, "unknown key method.ruin", set("method.ruin=1"));
     refusedRun(
         WRONG, "unknown method sa-mdrat; did you mean sa-mdrad?", set("method.name=sa-mdrat"));
-    refusedRun(WRONG, "unknown attack pgd21; did you mean pgd20?", set("evaluate.attacks=pgd21"));
+    refusedRun(WRONG, "unknown attack pdg20; did you mean pgd20?", set("evaluate.attacks=pdg20"));
     refusedRun(WRONG, "epochs must be", set("epochs=0"));
     refusedRun(WRONG, "precision must be float32", set("precision=bfloat16"));
     refusedRun(

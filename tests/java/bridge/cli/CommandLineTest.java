@@ -47,6 +47,8 @@ class CommandLineTest {
               "--attacks",
               "--eps",
               "--norm",
+              "--restarts",
+              "--surrogate",
               "--limit",
               "--batch",
               "--seed",
@@ -54,9 +56,18 @@ class CommandLineTest {
               "--std",
               "--device",
               "--threads",
+              "--certify",
+              "--certify-draws",
+              "--certify-every",
+              "--state",
+              "--per-class",
               "--json",
+              "--outcomes",
+              "--save-images",
               "--picture",
               "--beside"),
+          "leaderboard",
+          Set.of("RUN", "--sort", "--markdown", "--json", "--html"),
           "inspect",
           Set.of("FILE", "--under", "--write-card", "--json"),
           "convert",
@@ -113,16 +124,17 @@ class CommandLineTest {
           -h, --help             Shows this text.
           -V, --version          Shows the version.
         Commands:
-          train     Trains a student by a recipe; Ctrl-C saves, --resume goes on.
-          evaluate  Attacks a model over a data set's test images; prints a table of
-                      accuracies.
-          inspect   Says what is in a checkpoint and which architecture it fits;
-                      nothing in it is run.
-          convert   Writes a checkpoint of any layout as a plain state_dict, its
-                      wrapper and prefixes undone.
-          recipes   Lists the built-in recipes, or prints one.
-          data      Looks at data sets: data check DATA.
-          doctor    Checks JDK, natives, CUDA, memory and data, each with its remedy.
+          train        Trains a student by a recipe; Ctrl-C saves, --resume goes on.
+          evaluate     Attacks a model over a data set's test images; prints a table of
+                         accuracies.
+          leaderboard  Puts the evaluations of runs and models side by side.
+          inspect      Says what is in a checkpoint and which architecture it fits;
+                         nothing in it is run.
+          convert      Writes a checkpoint of any layout as a plain state_dict, its
+                         wrapper and prefixes undone.
+          recipes      Lists the built-in recipes, or prints one.
+          data         Looks at data sets: data check DATA.
+          doctor       Checks JDK, natives, CUDA, memory and data, each with its remedy.
         Exit status: 0 done, 1 failed, 2 wrong command line or recipe, 130 stopped.
         """;
     assertEquals(help, said());

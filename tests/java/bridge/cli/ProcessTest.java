@@ -186,6 +186,58 @@ class ProcessTest {
     assertEquals("", text());
   }
 
+  @Test
+  void killedAndStoppedEvaluationEqualsOneThatWasNot() throws Exception {
+    Path whole = folder.resolve("whole.csv");
+    Path resumed = folder.resolve("resumed.csv");
+    Path state = folder.resolve("state");
+    assertEquals(0, run(evaluate(whole)), text());
+
+    Process killed = start(Map.of(), evaluate(resumed, "--state=" + state));
+    await(killed, () -> batches(state) > 3);
+    killed.destroyForcibly();
+    assertEquals(137, end(killed), text());
+
+    int before = batches(state);
+    Process stopped = start(Map.of(), evaluate(resumed, "--state=" + state));
+    await(stopped, () -> batches(state) > before + 2);
+    stopped.destroy();
+    assertEquals(130, end(stopped), text());
+    assertFalse(Files.exists(resumed), "stopped too late");
+
+    assertEquals(0, run(evaluate(resumed, "--state=" + state)), text());
+    assertEquals(-1, Files.mismatch(whole, resumed));
+    assertEquals(3 * 12, batches(state));
+  }
+
+  /** Three attacks of twelve batches each. */
+  private static String[] evaluate(Path outcomes, String... more) {
+    List<String> args =
+        new ArrayList<>(
+            List.of(
+                "evaluate",
+                "--model=models/fmnist-resnet.pt",
+                "--data=fashion-mnist-mini",
+                "--threads=1",
+                "--limit=120",
+                "--batch=10",
+                "--attacks=clean,pgd20,cw30",
+                "--outcomes=" + outcomes));
+    args.addAll(Arrays.asList(more));
+    return args.toArray(String[]::new);
+  }
+
+  /** How many batches are known, the line of settings not counted. */
+  private static int batches(Path state) {
+    Path lines = state.resolve("evaluation.jsonl");
+    try {
+      String text = Files.exists(lines) ? Files.readString(lines) : "";
+      return (int) text.chars().filter(c -> c == '\n').count() - 1;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   private static double cpuSeconds(Process process) {
     return process.info().totalCpuDuration().orElse(Duration.ZERO).toMillis() / 1e3;
   }

@@ -266,7 +266,7 @@ final class RecipeTest {
           select.metric=BEST            | select.metric must be one of ROBUST, CLEAN, MEAN, found BEST
           select.validation=-1          | select.validation must be a number from 0 to 10000000, found -1
           evaluate.attacks=[1]          | evaluate.attacks must be a list of texts, found [1]
-          evaluate.attacks=["pgd21"]    | evaluate.attacks: unknown attack pgd21; did you mean pgd20?
+          evaluate.attacks=["pdg20"]    | evaluate.attacks: unknown attack pdg20; did you mean pgd20?
           evaluate.attacks=[]           | evaluate.attacks: no attacks named
           precision=bfloat16            | precision must be float32, found bfloat16
           seed=1.5                      | seed must be a whole number, found 1.5

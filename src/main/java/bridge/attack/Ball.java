@@ -33,14 +33,45 @@ public record Ball(Norm norm, double epsilon) {
 
   /** The nearest allowed image: back into the ball around {@code images}, then into [0, 1]. */
   Tensor project(Tensor adversarial, Tensor images) {
+    return within(adversarial, images).clamp_(0, 1);
+  }
+
+  /** Back into the ball around {@code images}; pixels may leave [0, 1]. A new tensor. */
+  Tensor within(Tensor adversarial, Tensor images) {
     return switch (norm) {
-      case LINF -> adversarial.clamp(images.sub(epsilon), images.add(epsilon)).clamp_(0, 1);
+      case LINF -> adversarial.clamp(images.sub(epsilon), images.add(epsilon));
       case L2 -> {
         Tensor delta = adversarial.sub(images);
         Tensor shrink = delta.norm2Keep(1, 2, 3).clampMin(TINY).pow(-1).mul(epsilon).clamp(0, 1);
-        yield images.add(delta.mul(shrink)).clamp_(0, 1);
+        yield images.add(delta.mul(shrink));
       }
     };
+  }
+
+  /** As {@link #step(Tensor, Tensor, double)}, a length per image [N, 1, 1, 1]. */
+  Tensor step(Tensor from, Tensor gradient, Tensor lengths) {
+    return switch (norm) {
+      case LINF -> gradient.sign().mul_(lengths).add_(from);
+      case L2 -> gradient.div(gradient.norm2Keep(1, 2, 3).add(TINY)).mul_(lengths).add_(from);
+    };
+  }
+
+  /** How long these differences [N, C, H, W] are, [N, 1, 1, 1]. */
+  Tensor lengths(Tensor delta) {
+    return switch (norm) {
+      case LINF -> delta.abs().flatten(1).amaxKeep(1).view(-1, 1, 1, 1);
+      case L2 -> delta.norm2Keep(1, 2, 3);
+    };
+  }
+
+  /** Differences of length 1 drawn at random, the shape of {@code images}: uniform or normal. */
+  Tensor directions(Tensor images, Generator noise) {
+    Tensor drawn = images.emptyLike();
+    switch (norm) {
+      case LINF -> drawn.uniform_(-1, 1, noise);
+      case L2 -> drawn.normal_(0, 1, noise);
+    }
+    return drawn.div(lengths(drawn).add(TINY));
   }
 
   /** Images moved by a draw from the whole ball, evenly; not clamped to [0, 1]. */

@@ -9,7 +9,9 @@ import bridge.data.DataSpec;
 import bridge.data.ImageSet;
 import bridge.data.Split;
 import bridge.evaluate.AttackNames;
+import bridge.evaluate.Certification;
 import bridge.evaluate.Evaluation;
+import bridge.evaluate.EvaluationState;
 import bridge.model.ModelSpec;
 import bridge.model.Models;
 import bridge.model.Network;
@@ -17,13 +19,15 @@ import bridge.model.Normalisation;
 import bridge.torch.Device;
 import bridge.torch.Scope;
 import bridge.torch.Seeds;
-import com.google.gson.GsonBuilder;
+import bridge.torch.Tensor;
 import com.google.gson.JsonObject;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -53,7 +57,16 @@ final class EvaluateCommand implements Runnable {
       names = "--attacks",
       paramLabel = "LIST",
       defaultValue = "clean,fgsm,pgd20",
-      description = "clean, fgsm, pgd20, pgd20-trades (${DEFAULT-VALUE}).")
+      description = {
+        "With commas between (${DEFAULT-VALUE}):",
+        "clean, fgsm, mifgsm, pgdN (pgd20: steps of ε/4),",
+        "pgdN-trades (steps of 0.003), cw30, cw-ciard,",
+        "cw-saad, cw-l2 (of --norm l2), apgd-ce, apgd-dlr,",
+        "apgd-t, fab, fab-t, square, square100-rescaled,",
+        "autoattack, autoattack-plus, autoattack-rand,",
+        "transfer, transfer-NAME. NAME-r5 is the worst of",
+        "five restarts."
+      })
   private String attacks;
 
   @Option(
@@ -69,6 +82,19 @@ final class EvaluateCommand implements Runnable {
       defaultValue = "linf",
       description = "linf or l2 (${DEFAULT-VALUE}).")
   private Norm norm;
+
+  @Option(
+      names = "--restarts",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "Restarts of each attack with a random start (${DEFAULT-VALUE}).")
+  private int restarts;
+
+  @Option(
+      names = "--surrogate",
+      paramLabel = "MODEL",
+      description = "The model that transfer makes its images against.")
+  private String surrogate;
 
   @Option(names = "--limit", paramLabel = "N", description = "Only the first N test images.")
   private Integer limit;
@@ -91,20 +117,43 @@ final class EvaluateCommand implements Runnable {
       names = "--mean",
       split = ",",
       paramLabel = "M",
-      description = "Mean per channel that the model expects subtracted (none).")
+      description = "Mean per channel that the models expect subtracted (none).")
   private List<Double> mean = List.of();
 
   @Option(
       names = "--std",
       split = ",",
       paramLabel = "S",
-      description = "Deviation per channel that the model expects divided by (none).")
+      description = "Deviation per channel that the models expect divided by (none).")
   private List<Double> std = List.of();
 
   @Mixin private ComputeOptions compute;
 
+  @Mixin private CertifyOptions certify;
+
+  @Option(
+      names = "--state",
+      paramLabel = "DIR",
+      description = "Keeps what is done here; the same command then goes on from it.")
+  private Path state;
+
+  @Option(names = "--per-class", description = "Also each class's accuracies.")
+  private boolean perClass;
+
   @Option(names = "--json", paramLabel = "FILE", description = "Writes the results here.")
   private Path json;
+
+  @Option(
+      names = "--outcomes",
+      paramLabel = "FILE",
+      description = "Writes each image's label and predictions: .csv, else JSON lines.")
+  private Path outcomes;
+
+  @Option(
+      names = "--save-images",
+      paramLabel = "FILE",
+      description = "Writes the adversarial images: .safetensors, a tensor per attack.")
+  private Path saveImages;
 
   @Option(
       names = "--picture",
@@ -115,26 +164,27 @@ final class EvaluateCommand implements Runnable {
   @Option(names = "--beside", paramLabel = "MODEL", description = "A second model for the picture.")
   private String beside;
 
+  private final List<String> warnings = new ArrayList<>();
+
   @Override
   public void run() {
     Common.positive("--limit", limit);
     Common.positive("--batch", batch);
+    Common.positive("--restarts", restarts);
     compute.check();
+    certify.check();
     List<String> names = Arrays.stream(attacks.split(",")).map(String::strip).toList();
-    AttackNames.check(names);
     double radius = Options.parse(epsilon);
     if (Double.isNaN(radius)) {
       throw new UsageException("--eps must be a number such as 8/255, found " + epsilon);
     }
     Ball ball = new Ball(norm, radius);
-    checkTarget("--json", json);
-    checkTarget("--picture", picture);
-    if (beside != null && picture == null) {
-      throw new UsageException("--beside belongs to a picture; add --picture FILE");
-    }
+    AttackNames.check(names, ball, restarts, surrogate != null);
+    checkTargets(names);
     DataSpec from = DataSpec.parse(data);
     ModelSpec which = trained("--model", model);
     ModelSpec other = beside == null ? null : trained("--beside", beside);
+    ModelSpec source = surrogate == null ? null : trained("--surrogate", surrogate);
     Device on = compute.use();
     try (Scope _ = Scope.open("evaluate");
         ImageSet images = from.load(Split.TEST)) {
@@ -144,27 +194,89 @@ final class EvaluateCommand implements Runnable {
                 .formatted(images.height(), images.width(), data));
       }
       Network network = build(which, images, on);
+      Network transferred = source == null ? null : build(source, images, on);
+      Network second = other == null ? null : build(other, images, on);
       int count = limit == null ? images.size() : Math.min(limit, images.size());
-      int[] first = IntStream.range(0, count).toArray();
-      try (Batches batches = Batches.over(images, first).batchSize(batch).device(on).build()) {
+      EvaluationFile file = new EvaluationFile(settings(ball, count, network), on);
+      file.model("model", which);
+      file.model("surrogate", source);
+      try (EvaluationState kept = state == null ? null : EvaluationState.open(state, file.fixed());
+          EvaluationLine line = new EvaluationLine(count)) {
+        Shutdown.endsAtOnce(line::erase);
+        Map<String, Tensor> made = new LinkedHashMap<>();
+        Evaluation evaluation =
+            new Evaluation(network, ball, new Seeds(seed))
+                .restarts(restarts)
+                .surrogate(transferred)
+                .state(kept)
+                .images(saveImages == null ? null : made::put)
+                .warnings(text -> warn(line, text));
         List<Evaluation.Result> results;
-        try (EvaluationLine line = new EvaluationLine(count)) {
-          Shutdown.endsAtOnce(line::close);
-          results = new Evaluation(network, ball, new Seeds(seed)).run(names, batches, line);
+        int[] first = IntStream.range(0, count).toArray();
+        try (Batches batches = Batches.over(images, first).batchSize(batch).device(on).build()) {
+          results = evaluation.run(names, batches, line);
         }
-        System.out.println(
-            Tables.text(
-                "%s on %s, %s ε %s, seed %d".formatted(model, data, norm, epsilon, seed), results));
-        if (json != null) {
-          write(on, radius, results);
+        line.erase();
+        tell(results, images.classNames());
+        Certification.Result certified = null;
+        if (certify.asked()) {
+          certified = certify.run(network, images, count, new Seeds(seed), on, kept, line);
+          line.erase();
+          System.out.println(Tables.text(certified));
         }
+        write(file, results, perClass ? images.classNames() : List.of(), certified, made);
         if (picture != null) {
-          List<Network> all =
-              other == null ? List.of(network) : List.of(network, build(other, images, on));
+          List<Network> all = second == null ? List.of(network) : List.of(network, second);
           new Sheets(images, ball, epsilon, on, seed).write(picture, all);
         }
       }
     }
+  }
+
+  private void tell(List<Evaluation.Result> results, List<String> classes) {
+    String title = "%s on %s, %s ε %s, seed %d".formatted(model, data, norm, epsilon, seed);
+    System.out.println(Tables.text(title, results));
+    if (perClass) {
+      System.out.println(Tables.perClass(results, classes));
+    }
+  }
+
+  private void write(
+      EvaluationFile file,
+      List<Evaluation.Result> results,
+      List<String> classes,
+      Certification.Result certified,
+      Map<String, Tensor> made) {
+    if (json != null) {
+      file.write(json, results, classes, certified, warnings);
+    }
+    if (outcomes != null) {
+      Outcomes.write(outcomes, results);
+    }
+    if (saveImages != null) {
+      Outcomes.writeImages(saveImages, made, results, file.fixed());
+    }
+  }
+
+  private void warn(EvaluationLine line, String text) {
+    line.erase();
+    System.err.println("bridge: warning: " + text);
+    warnings.add(text);
+  }
+
+  /** All that the results depend on, but the attacks. */
+  private JsonObject settings(Ball ball, int count, Network network) {
+    JsonObject settings = new JsonObject();
+    settings.addProperty("model", model);
+    settings.addProperty("normalisation", network.normalisation());
+    settings.addProperty("data", data);
+    settings.addProperty("images", count);
+    settings.addProperty("norm", ball.norm().name());
+    settings.addProperty("epsilon", ball.epsilon());
+    settings.addProperty("seed", seed);
+    settings.addProperty("batch", batch);
+    settings.addProperty("surrogate", surrogate);
+    return settings;
   }
 
   /** An architecture without weights would be evaluated as it was drawn at random. */
@@ -192,6 +304,23 @@ final class EvaluateCommand implements Runnable {
   }
 
   /** Before an evaluation of hours rather than after it. */
+  private void checkTargets(List<String> names) {
+    checkTarget("--json", json);
+    checkTarget("--outcomes", outcomes);
+    checkTarget("--save-images", saveImages);
+    checkTarget("--picture", picture);
+    if (saveImages != null && !saveImages.toString().endsWith(".safetensors")) {
+      throw new UsageException("--save-images %s must end in .safetensors".formatted(saveImages));
+    }
+    if (beside != null && picture == null) {
+      throw new UsageException("--beside belongs to a picture; add --picture FILE");
+    }
+    if (surrogate != null && names.stream().noneMatch(name -> name.startsWith("transfer"))) {
+      throw new UsageException(
+          "--surrogate belongs to the attack transfer; add transfer to --attacks");
+    }
+  }
+
   private static void checkTarget(String option, Path file) {
     Path folder = file == null ? null : file.toAbsolutePath().getParent();
     if (folder != null && Files.isDirectory(file)) {
@@ -201,33 +330,6 @@ final class EvaluateCommand implements Runnable {
       throw new UsageException(
           "%s %s cannot be written: there is no folder %s that takes files; name another file"
               .formatted(option, file, folder));
-    }
-  }
-
-  private void write(Device on, double radius, List<Evaluation.Result> results) {
-    JsonObject object = new JsonObject();
-    object.addProperty("model", model);
-    object.addProperty("data", data);
-    object.addProperty("norm", norm.name());
-    object.addProperty("epsilon", radius);
-    object.addProperty("seed", seed);
-    object.addProperty("batch", batch);
-    object.addProperty("images", results.get(0).images());
-    object.add("environment", Common.environment(on));
-    object.add("results", Tables.json(results));
-    try {
-      Path part = json.resolveSibling("." + json.getFileName() + ".part");
-      Files.writeString(part, new GsonBuilder().setPrettyPrinting().create().toJson(object) + "\n");
-      Files.move(
-          part,
-          json,
-          java.nio.file.StandardCopyOption.ATOMIC_MOVE,
-          java.nio.file.StandardCopyOption.REPLACE_EXISTING);
-    } catch (IOException e) {
-      throw new UsageException(
-          "--json %s cannot be written (%s); name another file"
-              .formatted(json, e.getClass().getSimpleName()),
-          e);
     }
   }
 }

@@ -17,6 +17,11 @@ final class EvaluationLine implements BiConsumer<String, Integer>, AutoCloseable
     this.images = images;
   }
 
+  /** The same line for another number of images. */
+  EvaluationLine of(int others) {
+    return new EvaluationLine(others);
+  }
+
   @Override
   public void accept(String attack, Integer done) {
     if (shown) {
@@ -25,11 +30,16 @@ final class EvaluationLine implements BiConsumer<String, Integer>, AutoCloseable
     }
   }
 
-  @Override
-  public void close() {
+  /** Takes the line away; it comes back with what is done next. */
+  void erase() {
     if (shown) {
       System.out.print(ERASE);
       System.out.flush();
     }
+  }
+
+  @Override
+  public void close() {
+    erase();
   }
 }

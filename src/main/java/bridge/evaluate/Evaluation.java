@@ -1,50 +1,94 @@
 package bridge.evaluate;
 
+import bridge.attack.Attack;
 import bridge.attack.Ball;
-import bridge.data.Batch;
 import bridge.data.Batches;
 import bridge.evaluate.AttackNames.NamedAttack;
-import bridge.model.Mode;
 import bridge.model.Network;
-import bridge.torch.Generator;
-import bridge.torch.NoGrad;
-import bridge.torch.Scope;
 import bridge.torch.Seeds;
 import bridge.torch.Tensor;
-import java.util.ArrayList;
-import java.util.BitSet;
+import com.google.gson.JsonObject;
 import java.util.List;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 
 /**
  * Attacks over a data set: how many of all images are still classified rightly. Images that are
  * wrong without an attack count as wrong under it. The network is in evaluation mode.
+ *
+ * <p>AutoAttack's components run one after the other over all images, each on those that are right
+ * after the ones before. An image that an attack takes out of the ball, or out of [0, 1], counts as
+ * not attacked, and is told of as a warning.
  */
 public final class Evaluation {
-
   /**
    * One attack's outcome.
    *
+   * @param cleanCorrect images right without an attack
    * @param worstCorrect images right under this attack and all before it
    * @param meanPerturbation of the images, in the norm of the evaluation; 0 for clean
+   * @param seconds all it took, also before an interruption
+   * @param labels of the images, in their order
+   * @param predictions what the network says of them under the attack; for images that are wrong
+   *     without it, what it says of those
+   * @param components of AutoAttack, each after all before it; else none
+   * @param settings the attack's own; empty for clean
    */
   public record Result(
       String attack,
       int images,
+      int cleanCorrect,
       int correct,
       int worstCorrect,
       double meanPerturbation,
       double maxPerturbation,
-      double seconds) {
+      double seconds,
+      List<Integer> labels,
+      List<Integer> predictions,
+      List<Result> components,
+      JsonObject settings) {
 
     /** From 0 to 1. */
     public double accuracy() {
-      return images == 0 ? 0 : (double) correct / images;
+      return share(correct);
     }
 
     /** Accuracy under the worst of the attacks so far, per image. */
     public double worstAccuracy() {
-      return images == 0 ? 0 : (double) worstCorrect / images;
+      return share(worstCorrect);
+    }
+
+    /**
+     * W-Robust of the MTARD papers: half the accuracy without an attack and half that under this
+     * one.
+     */
+    public double weightedAccuracy() {
+      return (share(cleanCorrect) + accuracy()) / 2;
+    }
+
+    public boolean isClean() {
+      return attack.equals(AttackNames.CLEAN);
+    }
+
+    /** The same with another duration. */
+    Result lasting(double all) {
+      return new Result(
+          attack,
+          images,
+          cleanCorrect,
+          correct,
+          worstCorrect,
+          meanPerturbation,
+          maxPerturbation,
+          all,
+          labels,
+          predictions,
+          components,
+          settings);
+    }
+
+    private double share(int count) {
+      return images == 0 ? 0 : (double) count / images;
     }
   }
 
@@ -52,10 +96,50 @@ public final class Evaluation {
   private final Ball ball;
   private final Seeds seeds;
 
+  private int restarts = 1;
+  private Network surrogate;
+  private EvaluationState state;
+  private BiConsumer<String, Tensor> images;
+  private Consumer<String> warnings = warning -> {};
+
   public Evaluation(Network network, Ball ball, Seeds seeds) {
     this.network = network;
     this.ball = ball;
     this.seeds = seeds;
+  }
+
+  /** Restarts of the attacks that start at random and whose names say nothing of them; 1. */
+  public Evaluation restarts(int times) {
+    restarts = times;
+    return this;
+  }
+
+  /** What {@code transfer} makes its images against. */
+  public Evaluation surrogate(Network other) {
+    surrogate = other;
+    return this;
+  }
+
+  /** Goes on from what is in there, and keeps every batch there once it is done. */
+  public Evaluation state(EvaluationState folder) {
+    state = folder;
+    return this;
+  }
+
+  /**
+   * Who is given each attack's images [N, C, H, W], on the processor, in the scope around the run:
+   * for images that are wrong without an attack, and those that AutoAttack did not break, the image
+   * itself.
+   */
+  public Evaluation images(BiConsumer<String, Tensor> to) {
+    images = to;
+    return this;
+  }
+
+  /** Who is told, a line each, why a number may be wrong. */
+  public Evaluation warnings(Consumer<String> to) {
+    warnings = to;
+    return this;
   }
 
   /**
@@ -66,7 +150,14 @@ public final class Evaluation {
    */
   public List<Result> run(
       List<String> attacks, Batches batches, BiConsumer<String, Integer> progress) {
-    return run(batches, progress, AttackNames.parse(attacks, ball));
+    return run(batches, progress, AttackNames.parse(attacks, ball, restarts, surrogate != null));
+  }
+
+  /** As {@link #run}, with attacks of one's own; each has its name, and no more restarts. */
+  public List<Result> against(List<Attack> attacks, Batches batches) {
+    List<NamedAttack> all =
+        attacks.stream().map(attack -> new NamedAttack(attack.name(), attack, false)).toList();
+    return run(batches, (attack, done) -> {}, all);
   }
 
   /** The quick check of a training run: clean, and PGD of so many steps of ε/4. */
@@ -75,92 +166,8 @@ public final class Evaluation {
   }
 
   private List<Result> run(
-      Batches batches, BiConsumer<String, Integer> progress, List<NamedAttack> all) {
-    List<Result> results = new ArrayList<>();
-    BitSet clean = null;
-    BitSet worst = null;
-    try (Mode _ = Mode.eval(network)) {
-      for (NamedAttack attack : all) {
-        if (clean == null && attack.attack() != null) {
-          clean = run(AttackNames.NONE, batches, (name, done) -> {}).right;
-        }
-        Tally tally = run(attack, batches, progress);
-        if (attack.attack() == null) {
-          clean = tally.right;
-        } else {
-          tally.right.and(clean); // a push that happens to mend a mistake is no robustness
-        }
-        if (worst == null) {
-          worst = (BitSet) tally.right.clone();
-        } else {
-          worst.and(tally.right);
-        }
-        results.add(tally.result(attack.name(), worst.cardinality()));
-      }
-    }
-    return results;
-  }
-
-  private Tally run(NamedAttack attack, Batches batches, BiConsumer<String, Integer> progress) {
-    Tally tally = new Tally();
-    try (Batches.Epoch epoch = batches.epoch(1, 0)) {
-      while (epoch.hasNext()) {
-        try (Scope _ = Scope.open("evaluate")) {
-          Batch batch = epoch.next();
-          Generator noise =
-              Generator.on(
-                  batch.images().device(), seeds.derive("evaluate/" + attack.name(), batch.step()));
-          Tensor images =
-              attack.attack() == null
-                  ? batch.images()
-                  : attack.attack().perturb(network, batch.images(), batch.labels(), noise);
-          tally.add(batch, images);
-          progress.accept(attack.name(), tally.images);
-        }
-      }
-    }
-    return tally;
-  }
-
-  /** What one attack has come to so far. */
-  private final class Tally {
-    private final BitSet right = new BitSet();
-    private final long began = System.nanoTime();
-    private int images;
-    private double sum;
-    private double max;
-
-    void add(Batch batch, Tensor adversarial) {
-      try (NoGrad _ = NoGrad.enter()) {
-        Tensor hit = network.logits(adversarial).argmax(1).eq(batch.labels());
-        long[] hits = hit.toLongs();
-        for (int i = 0; i < hits.length; i++) {
-          right.set(images + i, hits[i] != 0);
-        }
-        for (double size : sizes(adversarial.sub(batch.images()))) {
-          sum += size;
-          max = Math.max(max, size);
-        }
-        images += hits.length;
-      }
-    }
-
-    private double[] sizes(Tensor delta) {
-      return switch (ball.norm()) {
-        case LINF -> delta.abs().flatten(1).amaxKeep(1).toDoubles();
-        case L2 -> delta.flatten(1).norm2Keep(1).toDoubles();
-      };
-    }
-
-    Result result(String attack, int worstCorrect) {
-      return new Result(
-          attack,
-          images,
-          right.cardinality(),
-          worstCorrect,
-          images == 0 ? 0 : sum / images,
-          max,
-          (System.nanoTime() - began) / 1e9);
-    }
+      Batches batches, BiConsumer<String, Integer> progress, List<NamedAttack> attacks) {
+    Run.Setup setup = new Run.Setup(network, ball, seeds, surrogate, state, images, warnings);
+    return new Run(setup, batches, progress).all(attacks);
   }
 }

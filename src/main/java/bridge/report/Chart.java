@@ -10,10 +10,11 @@ import java.util.stream.DoubleStream;
  * Curves in one drawing, as inline SVG under a heading and a legend. The page's style sheet gives
  * the colours, by the classes {@code s0} to {@code s7}.
  *
- * @param across what the horizontal axis counts: steps or epochs, whole numbers
+ * @param across what the horizontal axis measures: steps or epochs, ε, an accuracy
+ * @param scale what kind of numbers those are
  * @param percent whether the values are shares in [0, 1], shown as percentages
  */
-record Chart(String title, String across, boolean percent, List<Series> series) {
+record Chart(String title, String across, Scale scale, boolean percent, List<Series> series) {
   private static final int COLOURS = 8;
   private static final int MOST_POINTS = 400;
   private static final int MOST_DOTS = 60;
@@ -24,6 +25,19 @@ record Chart(String title, String across, boolean percent, List<Series> series) 
   private static final double RIGHT = WIDTH - 14;
   private static final double TOP = 10;
   private static final double BOTTOM = HEIGHT - 34;
+
+  /** What stands along the horizontal axis. */
+  enum Scale {
+    WHOLE,
+    NUMBER,
+    /** Shares in [0, 1], shown as percentages. */
+    PERCENT
+  }
+
+  /** Over whole numbers. */
+  Chart(String title, String across, boolean percent, List<Series> series) {
+    this(title, across, Scale.WHOLE, percent, series);
+  }
 
   /**
    * One curve. Where {@code y} is not finite it has a gap.
@@ -85,7 +99,8 @@ record Chart(String title, String across, boolean percent, List<Series> series) 
   }
 
   private String svg(List<Series> drawn) {
-    Axis x = Axis.across(drawn.stream().flatMapToDouble(s -> Arrays.stream(s.x)).toArray());
+    double[] places = drawn.stream().flatMapToDouble(s -> Arrays.stream(s.x)).toArray();
+    Axis x = scale == Scale.WHOLE ? Axis.across(places) : Axis.around(places);
     Axis y = Axis.up(drawn.stream().flatMapToDouble(Series::finite).toArray());
     StringBuilder svg = new StringBuilder();
     svg.append(
@@ -106,8 +121,8 @@ record Chart(String title, String across, boolean percent, List<Series> series) 
     for (double tick : x.ticks()) {
       svg.append(
           format(
-              "<text class=\"across\" x=\"%.1f\" y=\"%.1f\">%.0f</text>\n",
-              x.place(tick, LEFT, RIGHT), BOTTOM + 16, tick));
+              "<text class=\"across\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
+              x.place(tick, LEFT, RIGHT), BOTTOM + 16, place(tick)));
     }
     svg.append(format("<text class=\"name\" x=\"%.1f\" y=\"%.1f\">", RIGHT, HEIGHT - 3));
     svg.append(Html.escape(across)).append("</text>\n");
@@ -134,11 +149,19 @@ record Chart(String title, String across, boolean percent, List<Series> series) 
       if (curve.x.length <= MOST_DOTS) {
         dots.append(format("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"><title>", px, py));
         dots.append(Html.escape(curve.name + ", " + across));
-        dots.append(format(" %.0f: ", curve.x[i])).append(value(curve.y[i]));
+        dots.append(" ").append(place(curve.x[i])).append(": ").append(value(curve.y[i]));
         dots.append("</title></circle>\n");
       }
     }
     return "<path d=\"" + path + "\" />\n" + dots;
+  }
+
+  private String place(double x) {
+    return switch (scale) {
+      case WHOLE -> format("%.0f", x);
+      case NUMBER -> Figures.number(x);
+      case PERCENT -> Figures.number(100 * x) + " %";
+    };
   }
 
   private String value(double value) {
@@ -156,6 +179,15 @@ record Chart(String title, String across, boolean percent, List<Series> series) 
       double from = Arrays.stream(values).min().orElse(0);
       double to = Arrays.stream(values).max().orElse(1);
       return new Axis(from, Math.max(to, from + 1), Math.max(1, round((to - from) / 6)));
+    }
+
+    /** From a tick that no value is below to one that none exceeds. */
+    private static Axis around(double[] values) {
+      double least = Arrays.stream(values).min().orElse(0);
+      double most = Arrays.stream(values).max().orElse(1);
+      double tick = round(most > least ? (most - least) / 5 : Math.abs(most) / 5);
+      double from = Math.floor(least / tick + 1e-9) * tick;
+      return new Axis(from, Math.max(from + tick, Math.ceil(most / tick - 1e-9) * tick), tick);
     }
 
     /** From zero, or below, to a tick that no value exceeds: so heights can be compared. */

@@ -9,9 +9,6 @@ import static bridge.report.RunFiles.string;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -19,8 +16,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
 
@@ -29,8 +24,6 @@ import java.util.stream.Stream;
  * and {@code evaluation.json}, as far as they are there.
  */
 public final class HtmlReport {
-  private static final Pattern PLACE = Pattern.compile("\\{\\{(\\w+)}}");
-
   /** What the methods' values are called on the page, by the part of the key after its dot. */
   private static final Map<String, String> TITLES =
       Map.of(
@@ -69,7 +62,8 @@ public final class HtmlReport {
    */
   public static String page(Path run) {
     HtmlReport report = new HtmlReport(run);
-    Map<String, String> parts =
+    return Html.page(
+        "report.html",
         Map.of(
             "title", report.title(),
             "folder", Html.escape(run.toString()),
@@ -78,18 +72,7 @@ public final class HtmlReport {
             "evaluation", report.evaluation(),
             "charts", report.charts(),
             "epochs", report.epochs(),
-            "recipe", report.recipe());
-    return PLACE
-        .matcher(template())
-        .replaceAll(place -> Matcher.quoteReplacement(parts.get(place.group(1))));
-  }
-
-  private static String template() {
-    try (InputStream in = HtmlReport.class.getResourceAsStream("report.html")) {
-      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+            "recipe", report.recipe()));
   }
 
   private String title() {

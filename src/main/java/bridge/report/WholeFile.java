@@ -6,13 +6,13 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 
 /** Replaces a file in one step: a reader sees the old content or the new, never a part of it. */
-final class WholeFile {
+public final class WholeFile {
   private WholeFile() {}
 
   /**
    * @throws ReportException if the folder or the disk does not take it; the old file stands
    */
-  static void write(Path file, byte[] content) {
+  public static void write(Path file, byte[] content) {
     Path target = file.toAbsolutePath();
     Path part = target.resolveSibling("." + target.getFileName() + ".part");
     try {

@@ -2,6 +2,7 @@ package bridge.train;
 
 import bridge.Options;
 import bridge.UsageException;
+import bridge.attack.Ball;
 import bridge.attack.Pgd;
 import bridge.data.Augment;
 import bridge.evaluate.AttackNames;
@@ -114,7 +115,7 @@ public final class Recipe {
               .formatted(epochs, average.startEpoch()));
     }
     select = select(options.object("select"));
-    evaluate = evaluate(options.object("evaluate"));
+    evaluate = evaluate(options.object("evaluate"), attack.ball());
     precision(options);
     seed = options.whole("seed", 1);
     options.done();
@@ -146,7 +147,7 @@ public final class Recipe {
     return select;
   }
 
-  private static Evaluate evaluate(Options options) {
+  private static Evaluate evaluate(Options options, Ball ball) {
     Evaluate evaluate =
         new Evaluate(
             options.texts("attacks", "clean", "fgsm", "pgd20"),
@@ -154,7 +155,7 @@ public final class Recipe {
             options.integer("batch", 250, 1, 65_536));
     options.done();
     try {
-      AttackNames.check(evaluate.attacks());
+      AttackNames.check(evaluate.attacks(), ball, 1, false);
     } catch (UsageException e) {
       throw new UsageException(options.path("attacks") + ": " + e.getMessage(), e);
     }

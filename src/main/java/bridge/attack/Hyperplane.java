@@ -1,0 +1,73 @@
+package bridge.attack;
+
+import bridge.torch.Scope;
+import bridge.torch.Tensor;
+
+/**
+ * The shortest moves onto hyperplanes that stay in [0, 1] (Croce and Hein 2020, "Minimally
+ * distorted adversarial examples", problem 4).
+ *
+ * <p>With q the sign of the way to the plane and r the room a pixel has in that direction, the move
+ * is −q · min(λ, r) for L∞ and −q · min(λ |w|, r) for L2, λ being the smallest number that reaches
+ * the plane. What is reached is concave in λ and piecewise linear, so Newton's method from λ = 0
+ * climbs to it and is exact after finitely many steps; the public code sorts all pixels and
+ * searches the pieces instead, and leaves pixels with |w| < 1e-8 where they are for L2.
+ */
+final class Hyperplane {
+  private static final double TINY = 1e-30;
+
+  /** λ goes no farther, with the largest |w| scaled to 1: more than any room is used up there. */
+  private static final double FARTHEST = 1e12;
+
+  /** Newton steps at most; images take three or four. */
+  private static final int STEPS = 30;
+
+  /** Newton's method ends when no λ moves by more than this share of itself. */
+  private static final double STILL = 1e-6;
+
+  private Hyperplane() {}
+
+  /**
+   * @param points [P, N, D] in [0, 1]
+   * @param normal w [N, D]; nothing moves where it is 0
+   * @param gap w · point − b, [P, N, 1]: how far each point is from its plane, times the length of
+   *     w
+   * @return moves [P, N, D] onto the plane w · x = b, or as near to it as [0, 1] lets them
+   */
+  static Tensor moves(Norm norm, Tensor points, Tensor normal, Tensor gap) {
+    Tensor side = gap.sign().mul(2).add(1).sign(); // 1 at the plane itself
+    Tensor way = normal.sign().mul(side);
+    Tensor room = way.mul(points).maximum(way.mul(points.sub(1)));
+    Tensor weight = normal.abs();
+    Tensor largest = weight.amaxKeep(-1);
+    largest = largest.maskedFill(largest.eq(0), 1);
+    weight.mul_(largest.pow(-1));
+    Tensor need = gap.abs().div(largest);
+    Tensor all = room.mul(weight).sumKeep(-1);
+    Tensor lambda = step(norm, need, room, weight);
+    for (int i = 0; i < STEPS; i++) {
+      try (Scope _ = Scope.open("newton")) {
+        Tensor rest = room.sub(reach(norm, lambda, weight)).clampMin_(0);
+        Tensor missing = need.sub(all).add_(rest.mul(weight).sumKeep(-1)).clampMin_(0);
+        Tensor step = step(norm, missing, rest, weight);
+        lambda.add_(step);
+        if (i > 0 && step.sub(lambda.mul(STILL)).max().item() <= 0) {
+          break;
+        }
+      }
+    }
+    return way.mul_(room.minimum(reach(norm, lambda, weight))).neg_();
+  }
+
+  /** How far a pixel moves for λ if it has the room. */
+  private static Tensor reach(Norm norm, Tensor lambda, Tensor weight) {
+    return norm == Norm.L2 ? weight.mul(lambda) : lambda;
+  }
+
+  /** How much more λ it takes by the slope of those with room left; 0 where there are none. */
+  private static Tensor step(Norm norm, Tensor missing, Tensor rest, Tensor weight) {
+    Tensor free = rest.sign().mul_(weight);
+    Tensor slope = (norm == Norm.L2 ? free.mul_(weight) : free).sumKeep(-1);
+    return missing.div(slope.clampMin(TINY)).clamp_(0, FARTHEST).mul_(slope.sign());
+  }
+}

@@ -1,0 +1,324 @@
+package bridge.attack;
+
+import bridge.UsageException;
+import bridge.model.Mode;
+import bridge.model.Network;
+import bridge.torch.DType;
+import bridge.torch.Device;
+import bridge.torch.Generator;
+import bridge.torch.NoGrad;
+import bridge.torch.Scope;
+import bridge.torch.Tensor;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
+
+/**
+ * The Square Attack (Andriushchenko et al. 2020; fra31/auto-attack, square.py): random search
+ * without gradients. Each query changes the images within one square, the same place for the whole
+ * batch, and keeps the change where the margin gets smaller. Squares shrink by a schedule.
+ *
+ * @param queries after the first one, per restart; 5000 in AutoAttack
+ * @param restarts on the images still right
+ * @param rescaled whether the schedule, made for 10,000 queries, is squeezed into those there are:
+ *     torchattacks and the public class by default; AutoAttack does not
+ */
+public record Square(String name, Ball ball, int queries, int restarts, boolean rescaled)
+    implements Attack {
+  private static final int QUERIES = 5000;
+
+  /** The share of the pixels that the first squares change. */
+  private static final double FIRST_SHARE = 0.8;
+
+  /** After these many queries of 10,000 squares get half the area. */
+  private static final int[] HALVINGS = {10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000};
+
+  /** How often broken images are taken out, after the first queries. */
+  private static final int BETWEEN_DROPS = 32;
+
+  private static final double TINY = 1e-12;
+
+  public Square {
+    if (queries < 0 || restarts < 1) {
+      throw new UsageException(
+          "%s needs 0 queries and 1 restart or more, found %d and %d"
+              .formatted(name, queries, restarts));
+    }
+  }
+
+  /** {@code square} of AutoAttack: 5000 queries, plain schedule. */
+  public static Square of(Ball ball) {
+    return new Square("square", ball, QUERIES, 1, false);
+  }
+
+  @Override
+  public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
+    try (Scope attack = Scope.open("square");
+        Mode _ = Mode.eval(network);
+        NoGrad _ = NoGrad.enter()) {
+      Survivors left = new Survivors(network, images, labels);
+      for (int i = 0; i < restarts && !left.none(); i++) {
+        try (Scope _ = Scope.open("round")) {
+          Search search = new Search(network, left.images(), left.labels(), noise);
+          search.run();
+          left.take(search.broken, search.found);
+        }
+      }
+      return attack.keep(left.found());
+    }
+  }
+
+  /** The side of the squares at this query, in pixels, before the norm's own rules. */
+  int side(int query, long height, long width) {
+    long place = rescaled ? (long) ((double) query / queries * 10_000) : query;
+    double share = FIRST_SHARE;
+    for (int halving : HALVINGS) {
+      if (place > halving) {
+        share /= 2;
+      }
+    }
+    return (int) Math.rint(Math.sqrt(share * height * width));
+  }
+
+  /** One run: the best images so far, one row per image still right. */
+  private final class Search {
+    private final Network network;
+    private final Generator noise;
+    private final Tensor images;
+    private final Tensor labels;
+    private final long channels;
+    private final int height;
+    private final int width;
+    private final Device device;
+
+    private final Tensor low;
+    private final Tensor high;
+    private final Tensor best;
+    private final Tensor margin;
+    private final Tensor index;
+    final Tensor broken;
+    final Tensor found;
+
+    /** Draws from U(0, 1), a row per query, read at once. */
+    private final float[] draws;
+
+    private final int drawsPerQuery;
+
+    /** {@link Square#bumps(int)} of every side there is. */
+    private final Map<Integer, Tensor> bumps = new HashMap<>();
+
+    Search(Network network, Tensor images, Tensor labels, Generator noise) {
+      this.network = network;
+      this.images = images;
+      this.labels = labels;
+      this.noise = noise;
+      this.device = images.device();
+      this.channels = images.size(1);
+      this.height = (int) images.size(2);
+      this.width = (int) images.size(3);
+      boolean box = ball.norm() == Norm.LINF;
+      low = box ? images.sub(ball.epsilon()).clamp_(0, 1) : null;
+      high = box ? images.add(ball.epsilon()).clamp_(0, 1) : null;
+      best = images.copy();
+      found = images.copy();
+      margin = Tensor.full(0, DType.FLOAT32, device, images.size(0));
+      broken = margin.gt(0);
+      index = Tensor.arange(images.size(0), device);
+      drawsPerQuery = box ? 2 + (int) channels : 5;
+      draws = random((long) queries * drawsPerQuery);
+      if (!box) {
+        for (int i = 0; i < queries; i++) {
+          bumps.computeIfAbsent(oddSide(i), s -> Tensor.of(Square.bumps(s), s, s).to(device));
+        }
+      }
+    }
+
+    private float[] random(long count) {
+      return Tensor.uniform(0, 1, noise, device, count).toFloats();
+    }
+
+    void run() {
+      try (Scope _ = Scope.open("attack-step")) {
+        best.copy_(ball.norm() == Norm.LINF ? stripes() : tiles());
+        margin.copy_(Losses.margin(network.logits(best), labels));
+      }
+      for (int i = 0; i < queries; i++) {
+        if ((Integer.bitCount(i) <= 1 || i % BETWEEN_DROPS == 0) && !dropped()) {
+          return;
+        }
+        try (Scope _ = Scope.open("attack-step")) {
+          switch (ball.norm()) {
+            case LINF -> queryBox(i);
+            case L2 -> queryRound(i);
+          }
+        }
+      }
+      flush();
+    }
+
+    /** Which rows take the change: the margin is smaller, and the image was still right. */
+    private Tensor better(Tensor candidate) {
+      Tensor now = Losses.margin(network.logits(candidate), labels);
+      Tensor take = margin.gt(now).logicalAnd(margin.gt(0));
+      margin.copy_(take.where(now, margin));
+      return take.view(-1, 1, 1, 1);
+    }
+
+    private Tensor signs(long... shape) {
+      return Tensor.uniform(-1, 1, noise, device, shape).sign();
+    }
+
+    private float draw(int query, int which) {
+      return draws[query * drawsPerQuery + which];
+    }
+
+    // ---- L∞: a square of ε or −ε in each channel ---------------------------------------------
+
+    private Tensor stripes() {
+      Tensor up = signs(images.size(0), channels, 1, width).gt(0).expand(images.sizes());
+      return up.where(high, low);
+    }
+
+    /** The square is written into {@link #best} and taken back where it was no better. */
+    private void queryBox(int query) {
+      int side = Math.clamp(side(query, height, width), 1, Math.min(height, width));
+      int top = (int) (draw(query, 0) * (height - side));
+      int left = (int) (draw(query, 1) * (width - side));
+      Tensor square = window(best, top, left, side);
+      Tensor before = square.copy();
+      for (int c = 0; c < channels; c++) {
+        Tensor edge = draw(query, 2 + c) < 0.5 ? low : high;
+        square.narrow(1, c, 1).copy_(window(edge, top, left, side).narrow(1, c, 1));
+      }
+      Tensor after = square.copy();
+      square.copy_(better(best).where(after, before));
+    }
+
+    // ---- L2: a pair of rectangles in a square, paid for by another square --------------------
+
+    private Tensor tiles() {
+      Tensor delta = images.zerosLike();
+      int side = Math.max(height / 5, 1);
+      int margin = Math.max((height - 5 * side) / 2, 0);
+      Tensor upright = Tensor.of(Square.bumps(side), side, side).to(device);
+      int down = Math.max((height - margin) / side, 0);
+      int across = Math.max((width - margin) / side, 0);
+      float[] turns = random((long) down * across);
+      for (int i = 0; i < turns.length; i++) {
+        int top = margin + i / across * side;
+        int left = margin + i % across * side;
+        Tensor tile = turned(upright, turns[i]).mul(signs(images.size(0), channels, 1, 1));
+        window(delta, top, left, side).copy_(tile);
+      }
+      return scaled(delta);
+    }
+
+    private static Tensor turned(Tensor bumps, float draw) {
+      return draw > 0.5 ? bumps.transpose(0, 1) : bumps;
+    }
+
+    private Tensor scaled(Tensor delta) {
+      Tensor length = delta.norm2Keep(1, 2, 3).add(TINY);
+      return delta.mul(length.pow(-1).mul(ball.epsilon())).add_(images).clamp_(0, 1);
+    }
+
+    private int oddSide(int query) {
+      int side = Math.max(side(query, height, width), 3) | 1;
+      int longest = Math.min(height, width);
+      return Math.min(side, longest % 2 == 1 ? longest : longest - 1);
+    }
+
+    private void queryRound(int query) {
+      int side = oddSide(query);
+      int top = (int) (draw(query, 0) * (height - side));
+      int left = (int) (draw(query, 1) * (width - side));
+      int top2 = (int) (draw(query, 2) * (height - side));
+      int left2 = (int) (draw(query, 3) * (width - side));
+      Tensor delta = best.sub(images);
+      Tensor unused = delta.norm2Keep(1, 2, 3).pow(2).neg().add(ball.epsilon() * ball.epsilon());
+
+      Tensor square = window(delta, top, left, side);
+      Tensor before = square.copy();
+      square.zero_();
+      Tensor other = window(delta, top2, left2, side);
+      Tensor freed = before.pow(2).sumKeep(1, 2, 3).add_(other.pow(2).sumKeep(1, 2, 3));
+      other.zero_();
+
+      Tensor fresh =
+          turned(bumps.get(side), draw(query, 4)).mul(signs(images.size(0), channels, 1, 1));
+      fresh = fresh.add_(before.div(before.norm2Keep(2, 3).add(TINY)));
+      Tensor length = unused.clampMin(0).mul(1.0 / channels).add_(freed).sqrt();
+      square.copy_(fresh.div(fresh.norm2Keep(2, 3).add(TINY)).mul_(length));
+      Tensor candidate = scaled(delta);
+      best.copy_(better(candidate).where(candidate, best));
+    }
+
+    // ---- bookkeeping -------------------------------------------------------------------------
+
+    private static Tensor window(Tensor of, int top, int left, int side) {
+      return of.narrow(2, top, side).narrow(3, left, side);
+    }
+
+    private void flush() {
+      broken.indexCopy_(0, index, margin.gt(0).logicalNot());
+      found.indexCopy_(0, index, best);
+    }
+
+    /** Leaves the broken images alone from now on; false if no other is left. */
+    private boolean dropped() {
+      try (Scope _ = Scope.open("drop")) {
+        Tensor stay = margin.gt(0).nonzero().squeeze(1);
+        if (stay.size(0) < margin.size(0)) {
+          flush();
+          Stream.of(images, labels, low, high, best, margin, index)
+              .filter(Objects::nonNull)
+              .forEach(t -> t.setData(t.indexSelect(0, stay)));
+        }
+        return stay.size(0) > 0;
+      }
+    }
+  }
+
+  /**
+   * Two bumps of opposite sign, one above the other, each falling off from its middle in concentric
+   * squares; Euclidean length 1.
+   */
+  static float[] bumps(int side) {
+    double[] all = new double[side * side];
+    int upper = side / 2;
+    bump(all, side, 0, upper, 1);
+    bump(all, side, upper, side, -1);
+    double length = 0;
+    for (double v : all) {
+      length += v * v;
+    }
+    float[] bumps = new float[all.length];
+    for (int i = 0; i < all.length; i++) {
+      bumps[i] = (float) (all[i] / Math.sqrt(length));
+    }
+    return bumps;
+  }
+
+  /** One bump of length 1 over all columns and these rows. */
+  private static void bump(double[] into, int side, int from, int to, int sign) {
+    int rows = to - from;
+    int middle = side / 2;
+    int rings = Math.max(rows / 2, middle) + 1;
+    double[] height = new double[rings + 1];
+    for (int k = rings - 1; k >= 0; k--) {
+      height[k] = height[k + 1] + 1.0 / ((k + 1) * (k + 1));
+    }
+    double length = 0;
+    for (int i = 0; i < rows; i++) {
+      for (int j = 0; j < side; j++) {
+        int ring = Math.max(Math.abs(i - rows / 2), Math.abs(j - middle));
+        into[(from + i) * side + j] = height[ring];
+        length += height[ring] * height[ring];
+      }
+    }
+    for (int i = from * side; i < to * side; i++) {
+      into[i] *= sign / Math.sqrt(length);
+    }
+  }
+}

@@ -1,0 +1,280 @@
+package bridge.attack;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.DynamicTest.dynamicTest;
+
+import bridge.checkpoint.TensorFile;
+import bridge.model.ModelSpec;
+import bridge.model.Models;
+import bridge.model.Network;
+import bridge.model.Normalisation;
+import bridge.torch.DType;
+import bridge.torch.Device;
+import bridge.torch.NoGrad;
+import bridge.torch.Scope;
+import bridge.torch.Seeds;
+import bridge.torch.Tensor;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
+/**
+ * AutoAttack and its components against what the official code made of the same network and images.
+ * From given starts nothing is random, and losses and distances are compared image by image; where
+ * starts are random, how many images stay right. An image can leave its path where rounding turns a
+ * decision, as the files' own float32 and float64 runs show, so single images may differ.
+ */
+class GoldenAutoAttackTest {
+  private static final Path FOLDER =
+      Path.of(System.getProperty("golden", "tests/golden"), "autoattack");
+
+  /** How much rounding may grow: the files advise five times what they measured. */
+  private static final double GROWTH = 5;
+
+  @TestFactory
+  Stream<DynamicTest> attacksDoWhatTheOfficialCodeDid() throws IOException {
+    try (Stream<Path> files = Files.list(FOLDER)) {
+      List<String> names =
+          files
+              .map(file -> file.getFileName().toString())
+              .filter(name -> name.endsWith(".json") && !name.equals("net.json"))
+              .map(name -> name.replace(".json", ""))
+              .sorted()
+              .toList();
+      assertFalse(names.isEmpty());
+      return names.stream().map(name -> dynamicTest(name, () -> run(name)));
+    }
+  }
+
+  private static void run(String name) throws IOException {
+    String json = Files.readString(FOLDER.resolve(name + ".json"));
+    JsonObject card = JsonParser.parseString(json).getAsJsonObject();
+    try (Scope _ = Scope.open("golden");
+        TensorFile file = TensorFile.read(FOLDER.resolve(name + ".safetensors"))) {
+      Case golden = new Case(card, file.tensors());
+      String kind = name.substring(0, name.lastIndexOf('_'));
+      switch (kind) {
+        case "apgd_given_start" -> golden.apgdFromGivenStarts();
+        case "apgd_ce" -> golden.apgdFromRandomStarts();
+        case "fab" -> golden.fab();
+        case "standard" -> golden.standard();
+        default -> throw new AssertionError("no test knows " + name);
+      }
+    }
+  }
+
+  /** One file: its network, images and constants. */
+  private static final class Case {
+    private final JsonObject card;
+    private final Map<String, Tensor> tensors;
+    private final Network network;
+    private final Tensor images;
+    private final Tensor labels;
+    private final Ball ball;
+
+    Case(JsonObject card, Map<String, Tensor> tensors) {
+      this.card = card;
+      this.tensors = tensors;
+      this.images = tensors.get("x");
+      this.labels = tensors.get("y");
+      this.network =
+          Models.build(
+              ModelSpec.parse(FOLDER.resolve("net_torchscript.pt").toString()),
+              (int) images.size(1),
+              10,
+              (int) images.size(2),
+              Normalisation.NONE,
+              new Seeds(1),
+              Device.CPU);
+      network.freeze();
+      JsonObject constants = card.getAsJsonObject("constants");
+      Norm norm = constants.get("norm").getAsString().equals("L2") ? Norm.L2 : Norm.LINF;
+      // FAB's files have no epsilon: the attack knows no ball until its result is judged
+      this.ball =
+          new Ball(norm, constants.has("epsilon") ? constants.get("epsilon").getAsDouble() : 1);
+    }
+
+    private int count() {
+      return (int) images.size(0);
+    }
+
+    private Tensor expected(String name) {
+      Tensor tensor = tensors.get(name);
+      if (tensor == null) {
+        throw new AssertionError("the file has no " + name);
+      }
+      return tensor;
+    }
+
+    private static int steps(String run) {
+      return Integer.parseInt(run.substring(run.lastIndexOf('_') + 1));
+    }
+
+    private static long number(Tensor mask) {
+      return mask.sum().itemLong();
+    }
+
+    private Tensor right(Tensor at) {
+      try (NoGrad _ = NoGrad.enter()) {
+        return network.logits(at).argmax(1).eq(labels);
+      }
+    }
+
+    private void assertAllowed(Tensor made) {
+      double longest = ball.lengths(made.sub(images)).max().item();
+      assertTrue(longest <= ball.epsilon() + 1e-6, () -> "perturbation of " + longest);
+      assertTrue(made.min().item() >= 0 && made.max().item() <= 1, "outside [0, 1]");
+    }
+
+    // ---- APGD --------------------------------------------------------------------------------
+
+    void apgdFromGivenStarts() {
+      JsonObject measured = card.getAsJsonObject("measured_f32_vs_f64");
+      assertFalse(measured.isEmpty());
+      measured.keySet().forEach(run -> apgd(run, measured.getAsJsonObject(run)));
+    }
+
+    private void apgd(String run, JsonObject measured) {
+      Apgd.Loss loss =
+          switch (run.substring(0, run.lastIndexOf('_'))) {
+            case "ce" -> Apgd.Loss.CROSS_ENTROPY;
+            case "dlr" -> Apgd.Loss.DLR;
+            case "dlr-targeted" -> Apgd.Loss.TARGETED_DLR;
+            default -> throw new AssertionError("no loss knows " + run);
+          };
+      Tensor targets = loss == Apgd.Loss.TARGETED_DLR ? expected("y_target") : null;
+      Apgd.Outcome made =
+          new Apgd(run, ball, loss, steps(run), 1, 1)
+              .climb(network, images, labels, targets, expected("x_start"));
+      assertAllowed(made.best());
+      assertAllowed(made.adversarial());
+
+      double tolerance =
+          card.getAsJsonObject("tolerance").get("loss_best_abs_short_runs").getAsDouble();
+      double rounding = GROWTH * measured.get("max_abs_loss_best_diff").getAsDouble();
+      boolean turns = rounding > tolerance || steps(run) > 25;
+      Tensor difference = expected("loss_best_" + run).sub(made.bestLoss()).abs();
+      long beyond = number(difference.gt(tolerance));
+      assertTrue(
+          beyond <= (turns ? 2 : 0),
+          () -> "%s: %d losses differ, by %s".formatted(run, beyond, difference.max().item()));
+      long outcomes = number(expected("robust_" + run).eq(made.broken().to(DType.INT64)));
+      assertTrue(outcomes <= (turns ? 1 : 0), () -> run + ": outcomes differ: " + outcomes);
+
+      double share =
+          Math.max(0.05, GROWTH * measured.get("fraction_x_best_elements_differing").getAsDouble());
+      assertSame(run + " best", "x_best_" + run, made.best(), share);
+      assertSame(run + " adversarial", "x_best_adv_" + run, made.adversarial(), share);
+    }
+
+    /** Only the long runs of the full set have their images. */
+    private void assertSame(String what, String name, Tensor made, double allowed) {
+      if (tensors.containsKey(name)) {
+        Tensor difference = expected(name).sub(made).abs();
+        double share = (double) number(difference.gt(1e-5)) / difference.numel();
+        assertTrue(share <= allowed, () -> what + ": share of pixels that differ: " + share);
+      }
+    }
+
+    void apgdFromRandomStarts() {
+      Apgd attack = Apgd.crossEntropy(ball);
+      Tensor made = attack.perturb(network, images, labels, Samples.noise(1));
+      assertAllowed(made);
+      assertNear("right under APGD", expected("robust"), right(made), random());
+      Tensor best = attack.highestLoss(network, images, labels, Samples.noise(2));
+      assertAllowed(best);
+      double official = expected("best_loss").mean().item();
+      double relative = card.getAsJsonObject("tolerance").get("mean_best_loss_rel").getAsDouble();
+      double loss = Losses.crossEntropy(network.logits(best), labels).item();
+      assertEquals(official, loss, relative * official, "mean loss");
+    }
+
+    // ---- FAB ---------------------------------------------------------------------------------
+
+    void fab() {
+      JsonObject measured = card.getAsJsonObject("measured");
+      assertFalse(measured.isEmpty());
+      measured.keySet().forEach(this::fab);
+    }
+
+    private void fab(String run) {
+      boolean targeted = run.startsWith("target2");
+      Tensor targets = targeted ? expected("y_target") : null;
+      Fab.Nearest made =
+          new Fab(run, ball, targeted, steps(run), 1)
+              .search(network, images, labels, targets, images);
+      Tensor found = made.distance().isFinite();
+      Tensor official = expected("distance_" + run);
+      assertEquals(0, number(official.gt(0).ne(found)), run + ": found for other images");
+      assertEquals(0, number(found.logicalAnd(right(made.images()))), run + ": found, yet right");
+      Tensor length = ball.lengths(made.images().sub(images)).flatten(0);
+      Tensor distance = made.distance().maskedFill(found.logicalNot(), 0);
+      assertTrue(length.sub(distance).abs().max().item() <= 1e-6, run + ": not its distance");
+      double relative = card.getAsJsonObject("tolerance").get("distance_rel").getAsDouble();
+      Tensor difference = distance.sub(official).abs();
+      long beyond = number(difference.sub(official.mul(relative)).gt(0));
+      assertTrue(
+          beyond <= 1,
+          () -> "%s: %d distances differ, by %s".formatted(run, beyond, difference.max().item()));
+    }
+
+    // ---- AutoAttack --------------------------------------------------------------------------
+
+    private int random() {
+      return (int) Math.max(1, 0.015 * count());
+    }
+
+    private void assertNear(String what, Tensor official, Tensor right, int allowed) {
+      long difference = Math.abs(number(official) - number(right));
+      assertTrue(
+          difference <= allowed,
+          () -> "%s: %d, official %d".formatted(what, number(right), number(official)));
+    }
+
+    private Tensor mask(AutoAttack.Row row) {
+      long[] right = new long[count()];
+      row.right().stream().forEach(i -> right[i] = 1);
+      return Tensor.of(right, count());
+    }
+
+    void standard() {
+      Tensor clean = expected("clean_correct");
+      Tensor logits = network.logits(images);
+      assertTrue(logits.sub(expected("clean_logits")).abs().max().item() <= 1e-4, "logits");
+      AutoAttack attack = new AutoAttack(AutoAttack.Version.STANDARD, ball);
+
+      AutoAttack.Report all = attack.run(network, images, labels, Samples.noise(3), row -> {});
+      assertEquals(0, number(clean.ne(mask(all.rows().getFirst()))), "right at the clean images");
+      for (AutoAttack.Row row : all.rows().subList(1, all.rows().size())) {
+        assertNear(
+            "right after " + row.attack(),
+            expected("cumulative_robust_after_" + row.attack()),
+            mask(row),
+            (int) Math.max(1, 0.01 * count()));
+      }
+      assertAllowed(all.images());
+      Tensor robust = mask(all.rows().getLast());
+      assertEquals(0, number(robust.ne(right(all.images()).to(DType.INT64))), "images and rows");
+      assertEquals(0, all.zeroGradients());
+
+      AutoAttack.Report each = attack.runEach(network, images, labels, Samples.noise(4), row -> {});
+      for (AutoAttack.Row row : each.rows().subList(1, each.rows().size())) {
+        assertNear(
+            "right under " + row.attack(),
+            expected("individual_robust_" + row.attack()),
+            mask(row),
+            row.attack().equals("fab-t") ? 1 : random());
+      }
+      assertAllowed(each.images());
+    }
+  }
+}
