@@ -22,7 +22,7 @@ record Chart(String title, String across, Scale scale, boolean percent, List<Ser
   private static final double WIDTH = 560;
   private static final double HEIGHT = 250;
   private static final double LEFT = 50;
-  private static final double RIGHT = WIDTH - 14;
+  private static final double RIGHT = WIDTH - 20;
   private static final double TOP = 10;
   private static final double BOTTOM = HEIGHT - 34;
 
@@ -147,7 +147,8 @@ record Chart(String title, String across, Scale scale, boolean percent, List<Ser
       path.append(format(down ? "L%.1f %.1f" : "M%.1f %.1f", px, py));
       down = true;
       if (curve.x.length <= MOST_DOTS) {
-        dots.append(format("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"><title>", px, py));
+        double radius = curve.x.length == 1 ? 4 : 2.5;
+        dots.append(format("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"><title>", px, py, radius));
         dots.append(Html.escape(curve.name + ", " + across));
         dots.append(" ").append(place(curve.x[i])).append(": ").append(value(curve.y[i]));
         dots.append("</title></circle>\n");

@@ -140,6 +140,11 @@ public final class Leaderboard {
     return heading;
   }
 
+  /** Whether a column holds words rather than numbers. */
+  static boolean isWords(int column) {
+    return column > 0 && column < 4;
+  }
+
   static List<String> cells(Table table, int row) {
     Entry entry = table.rows().get(row);
     List<String> cells = new ArrayList<>();
@@ -171,8 +176,7 @@ public final class Leaderboard {
         for (int i = 0; i < line.size(); i++) {
           int column = i;
           int width = lines.stream().mapToInt(l -> l.get(column).length()).max().orElse(0);
-          boolean words = i > 0 && i < 4;
-          row.append(("  %" + (words ? "-" : "") + width + "s").formatted(line.get(i)));
+          row.append(("  %" + (isWords(i) ? "-" : "") + width + "s").formatted(line.get(i)));
         }
         text.append(row.toString().stripTrailing()).append('\n');
       }

@@ -18,7 +18,10 @@ final class LeaderboardPage {
     for (Table table : board.tables()) {
       html.append("<section>\n<h2>").append(Html.escape(table.title())).append("</h2>\n");
       html.append(table(table));
-      html.append(charts(List.of(cleanAgainstRobust(table)))).append("</section>\n");
+      if (table.rows().size() > 1) {
+        html.append(charts(List.of(cleanAgainstRobust(table))));
+      }
+      html.append("</section>\n");
     }
     String against = charts(againstEpsilon(board.entries()));
     if (!against.isEmpty()) {
@@ -41,7 +44,10 @@ final class LeaderboardPage {
 
   private static String row(String cell, List<String> cells) {
     StringBuilder html = new StringBuilder("<tr>");
-    cells.forEach(text -> html.append("<%s>%s</%s>".formatted(cell, Html.escape(text), cell)));
+    for (int i = 0; i < cells.size(); i++) {
+      String kind = Leaderboard.isWords(i) ? " class=\"words\"" : "";
+      html.append("<%s%s>%s</%s>".formatted(cell, kind, Html.escape(cells.get(i)), cell));
+    }
     return html + "</tr>\n";
   }
 
