@@ -278,6 +278,7 @@ public final class Trainer {
             new Evaluated(
                 file,
                 new Evaluation(made.student, recipe.attack.ball(), made.seeds)
+                    .warnings(listener::message)
                     .run(recipe.evaluate.attacks(), images, (attack, done) -> goOn())));
       }
       return Outcome.FINISHED;
