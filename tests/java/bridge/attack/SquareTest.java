@@ -115,11 +115,12 @@ class SquareTest {
     return new LinearNetwork(weight, bias);
   }
 
+  /** With eight channels hardly any square is one that is there already. */
   @ParameterizedTest
   @EnumSource(Norm.class)
   void everyQueryIsAllowedAndNoneIsLost(Norm norm) {
-    Asked network = new Asked(linear(3, 10), scope);
-    Tensor images = Samples.random(2, 4, 3, 10, 10);
+    Asked network = new Asked(linear(8, 10), scope);
+    Tensor images = Samples.random(2, 4, 8, 10, 10);
     Tensor labels = Tensor.of(new long[4], 4);
     Ball ball = new Ball(norm, norm == Norm.LINF ? 0.1 : 1);
     Square attack = new Square("square", ball, 40, 1, true);
@@ -132,13 +133,25 @@ class SquareTest {
     }
   }
 
+  /** One pixel wide and high: half of the queries would change nothing. */
+  @Test
+  void theNetworkIsNotAskedTheSameAgain() {
+    Asked network = new Asked(linear(1, 1), scope);
+    Tensor images = Samples.random(11, 8, 1, 1, 1);
+    new Square("square", BALL, 200, 1, false)
+        .perturb(network, images, Tensor.of(new long[8], 8), Samples.noise(12));
+    long asked = network.images.stream().mapToLong(t -> t.size(0)).sum() - 16;
+    assertTrue(asked > 0 && asked < 8 * 190, "asked " + asked);
+  }
+
   /** A query changes one square of what was best before, for L∞ to ε or −ε in each channel. */
   @Test
   void aQueryChangesOneSquare() {
-    Asked network = new Asked(linear(3, 10), scope);
-    Tensor images = Samples.random(4, 1, 3, 10, 10);
+    Asked network = new Asked(linear(8, 10), scope);
+    Tensor images = Samples.random(4, 1, 8, 10, 10);
     Tensor labels = Tensor.of(new long[1], 1);
-    new Square("square", BALL, 60, 1, false).perturb(network, images, labels, Samples.noise(5));
+    new Square("square", BALL, 60, 1, false).perturb(network, images, labels, Samples.noise(6));
+    assertEquals(62, network.images.size());
     Tensor high = images.add(0.1).clamp(0, 1);
     Tensor low = images.sub(0.1).clamp(0, 1);
     Tensor best = network.images.get(1);
