@@ -173,7 +173,7 @@ public final class Checks {
             String.format(
                 Locale.ROOT,
                 "Square, which sees no gradients, took %.1f %% of all images from what gradients"
-                    + " had left: the network hides its gradients, and stronger attacks would find"
+                    + " had left: the network may hide its gradients, and stronger attacks find"
                     + " more; try more queries or an attack made for it",
                 100 * (before - after)));
   }
