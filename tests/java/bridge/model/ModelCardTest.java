@@ -79,6 +79,29 @@ class ModelCardTest {
         build(file.toString(), Normalisation.NONE).normalisation());
   }
 
+  /**
+   * Training goes on from weights that were normalised for: their normalisation stays with them.
+   */
+  @Test
+  void aCardIsHandedOn() throws IOException {
+    String card =
+        """
+        {"architecture":"resnet8:width=4","channels":1,"classes":10,\
+        "normalisation":{"mean":[0.25],"std":[0.5]},"data":"d","source":"s"}\
+        """;
+    card(card);
+    for (String name : List.of(file.toString(), "resnet8:width=4@" + file)) {
+      assertEquals(
+          card,
+          Models.card(ModelSpec.parse(name), 1, 10, Normalisation.NONE, "d", "s")
+              .orElseThrow()
+              .toString());
+    }
+    assertTrue(
+        Models.card(ModelSpec.parse("models/fmnist-vgg.pt"), 1, 10, Normalisation.NONE, "d", "s")
+            .isEmpty());
+  }
+
   @Test
   void normalisationInsideTheNetworkIsNotAppliedAgain() throws IOException {
     card(

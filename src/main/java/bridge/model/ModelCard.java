@@ -37,22 +37,16 @@ public record ModelCard(
     Optional<String> feature) {
   private static final String INSIDE = "inside the network";
 
-  /**
-   * A card for weights of an architecture of ours.
-   *
-   * @param normalisation that was applied before the network
-   * @param data they were trained on
-   * @param source where they come from
-   */
-  public static JsonObject json(
-      ModelSpec.BuiltIn spec,
+  /** A card for weights of this architecture; see {@link Models#card}. */
+  static JsonObject json(
+      String architecture,
       int channels,
       int classes,
       Normalisation normalisation,
       String data,
       String source) {
     JsonObject json = new JsonObject();
-    json.addProperty("architecture", spec.text().replaceFirst("@.*", ""));
+    json.addProperty("architecture", architecture);
     json.addProperty("channels", channels);
     json.addProperty("classes", classes);
     json.add("normalisation", normalisation.json());

@@ -11,6 +11,7 @@ import bridge.torch.Device;
 import bridge.torch.Scope;
 import bridge.torch.Seeds;
 import bridge.torch.Tensor;
+import com.google.gson.JsonObject;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -42,8 +43,7 @@ public final class Models {
       Device device) {
     Optional<ModelCard> card = spec.checkpoint().flatMap(ModelCard::beside);
     card.ifPresent(c -> c.checkFits(channels, classes));
-    Normalisation applied =
-        normalisation.isNone() && card.isPresent() ? card.get().normalisation() : normalisation;
+    Normalisation applied = applied(normalisation, card);
     return switch (spec) {
       case ModelSpec.Script script when Checkpoints.isTorchScript(script.file()) ->
           ScriptNetwork.load(
@@ -64,6 +64,36 @@ public final class Models {
       case ModelSpec.BuiltIn builtIn ->
           builtIn(builtIn, new Dimensions(channels, classes, imageSize), applied, seeds, device);
     };
+  }
+
+  private static Normalisation applied(Normalisation given, Optional<ModelCard> card) {
+    return given.isNone() && card.isPresent() ? card.get().normalisation() : given;
+  }
+
+  /**
+   * A {@link ModelCard} for weights that were trained in the network that {@link #build} makes of
+   * the same; empty for TorchScript.
+   *
+   * @param data they were trained on
+   * @param source where they come from
+   */
+  public static Optional<JsonObject> card(
+      ModelSpec spec,
+      int channels,
+      int classes,
+      Normalisation normalisation,
+      String data,
+      String source) {
+    Optional<ModelCard> old = spec.checkpoint().flatMap(ModelCard::beside);
+    Optional<String> architecture =
+        switch (spec) {
+          case ModelSpec.BuiltIn builtIn -> Optional.of(builtIn.text().replaceFirst("@.*", ""));
+          case ModelSpec.Script script when Checkpoints.isTorchScript(script.file()) ->
+              Optional.empty();
+          case ModelSpec.Script _ -> old.flatMap(ModelCard::architecture);
+        };
+    Normalisation applied = applied(normalisation, old);
+    return architecture.map(text -> ModelCard.json(text, channels, classes, applied, data, source));
   }
 
   /** A state_dict that the user named alone: its card must know the architecture. */

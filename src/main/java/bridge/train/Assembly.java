@@ -9,7 +9,6 @@ import bridge.data.Splits;
 import bridge.method.Method;
 import bridge.method.Methods;
 import bridge.method.Setting;
-import bridge.model.ModelCard;
 import bridge.model.ModelSpec;
 import bridge.model.Models;
 import bridge.model.Network;
@@ -44,6 +43,10 @@ final class Assembly implements AutoCloseable {
 
   final Seeds seeds;
   final Network student;
+
+  /** The student's card, so that its checkpoint is a model by its name alone. */
+  final Optional<JsonObject> card;
+
   final Method method;
   final Optimizer optimizer;
   final Average average;
@@ -61,6 +64,14 @@ final class Assembly implements AutoCloseable {
       test = loaded = spec.load(Split.TEST); // now: a missing file would end a run of days
       checkAlike();
       student = build(recipe.student, seeds);
+      card =
+          Models.card(
+              ModelSpec.parse(recipe.student.model()),
+              train.channels(),
+              train.classes(),
+              new Normalisation(recipe.student.mean(), recipe.student.std()),
+              recipe.data,
+              "bridge train " + recipe.name);
       for (Recipe.Model teacher : recipe.teachers) {
         teachers.add(teacher(teacher, teachers));
       }
@@ -164,20 +175,6 @@ final class Assembly implements AutoCloseable {
         .with("optimizer", optimizer.state())
         .with("average", average.state())
         .with("method", method.state());
-  }
-
-  /** The student's {@link ModelCard}, so that its checkpoint is a model by its name alone. */
-  Optional<JsonObject> card() {
-    return ModelSpec.parse(recipe.student.model()) instanceof ModelSpec.BuiltIn spec
-        ? Optional.of(
-            ModelCard.json(
-                spec,
-                train.channels(),
-                train.classes(),
-                new Normalisation(recipe.student.mean(), recipe.student.std()),
-                recipe.data,
-                "bridge train " + recipe.name))
-        : Optional.empty();
   }
 
   /** What the teachers say of some of the training images; see {@link Preflight}. */

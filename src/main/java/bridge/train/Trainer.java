@@ -309,7 +309,7 @@ public final class Trainer {
   private void write(Assembly made, String name) {
     Checkpoints.write(folder.file(name), made.student.stateDict());
     String card = ModelCard.path(Path.of(name)).toString();
-    made.card().ifPresent(json -> folder.writeJson(card, json));
+    made.card.ifPresent(json -> folder.writeJson(card, json));
   }
 
   private void checkFinite(Map<String, Double> loss) {
