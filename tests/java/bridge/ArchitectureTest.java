@@ -30,6 +30,8 @@ class ArchitectureTest {
           "evaluate",
           "method",
           "attack",
+          "loss",
+          "gradient",
           "model",
           "architecture",
           "checkpoint",

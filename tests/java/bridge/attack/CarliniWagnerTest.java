@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import bridge.UsageException;
+import bridge.loss.Losses;
 import bridge.torch.Device;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import bridge.UsageException;
+import bridge.loss.Losses;
 import bridge.model.Network;
 import bridge.model.NetworkDecorator;
 import bridge.torch.Scope;

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import bridge.checkpoint.TensorFile;
+import bridge.loss.Losses;
 import bridge.model.Network;
 import bridge.torch.DType;
 import bridge.torch.NoGrad;

@@ -9,6 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import bridge.Options;
 import bridge.UsageException;
+import bridge.gradient.Objective;
+import bridge.loss.Losses;
 import bridge.model.Network;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;

@@ -2,6 +2,7 @@ package bridge.attack;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import bridge.loss.Losses;
 import bridge.model.Mode;
 import bridge.model.Network;
 import bridge.torch.Generator;

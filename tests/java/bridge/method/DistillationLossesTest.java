@@ -7,9 +7,12 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import bridge.UsageException;
-import bridge.attack.Losses;
-import bridge.attack.Objective;
+import bridge.gradient.Objective;
+import bridge.loss.Divergence;
+import bridge.loss.Losses;
+import bridge.loss.Reduction;
 import bridge.model.Mode;
+import bridge.torch.Constant;
 import bridge.torch.Tensor;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import bridge.Options;
 import bridge.checkpoint.TensorFile;
+import bridge.loss.Divergence;
+import bridge.loss.Reduction;
 import bridge.torch.DType;
 import bridge.torch.Device;
 import bridge.torch.NoGrad;

@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import bridge.Options;
 import bridge.UsageException;
-import bridge.attack.Losses;
+import bridge.loss.Losses;
 import bridge.method.Setting.Role;
 import bridge.torch.DType;
 import bridge.torch.Device;

@@ -9,7 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import bridge.Options;
 import bridge.UsageException;
-import bridge.attack.Objective;
+import bridge.gradient.Objective;
+import bridge.loss.Divergence;
 import bridge.torch.DType;
 import bridge.torch.Device;
 import bridge.torch.Generator;

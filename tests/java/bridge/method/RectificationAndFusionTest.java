@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import bridge.attack.Losses;
+import bridge.loss.Losses;
 import bridge.torch.DType;
 import bridge.torch.Device;
 import bridge.torch.Generator;

@@ -3,8 +3,8 @@ package bridge.train;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import bridge.attack.Objective;
 import bridge.attack.Pgd;
+import bridge.gradient.Objective;
 import bridge.method.Inputs;
 import bridge.method.Loss;
 import bridge.method.Method;

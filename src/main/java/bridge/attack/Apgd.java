@@ -1,6 +1,7 @@
 package bridge.attack;
 
 import bridge.UsageException;
+import bridge.loss.Losses;
 import bridge.model.Mode;
 import bridge.model.Network;
 import bridge.torch.DType;

@@ -1,5 +1,6 @@
 package bridge.attack;
 
+import bridge.loss.Losses;
 import bridge.model.Network;
 import bridge.torch.DType;
 import bridge.torch.NoGrad;

@@ -1,6 +1,8 @@
 package bridge.attack;
 
 import bridge.UsageException;
+import bridge.gradient.Objective;
+import bridge.loss.Losses;
 import bridge.model.Mode;
 import bridge.model.Network;
 import bridge.torch.Generator;

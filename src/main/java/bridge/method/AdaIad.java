@@ -1,8 +1,9 @@
 package bridge.method;
 
 import bridge.Options;
-import bridge.attack.Objective;
+import bridge.gradient.Objective;
 import bridge.model.Network;
+import bridge.torch.Constant;
 import bridge.torch.Tensor;
 import java.util.Optional;
 

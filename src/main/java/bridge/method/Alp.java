@@ -1,10 +1,11 @@
 package bridge.method;
 
 import bridge.Options;
-import bridge.attack.Losses;
-import bridge.attack.Objective;
+import bridge.gradient.Objective;
+import bridge.loss.Losses;
 import bridge.model.Mode;
 import bridge.model.Network;
+import bridge.torch.Constant;
 import bridge.torch.Tensor;
 import java.util.List;
 import java.util.Optional;

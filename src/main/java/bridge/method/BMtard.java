@@ -1,7 +1,7 @@
 package bridge.method;
 
 import bridge.Options;
-import bridge.attack.Objective;
+import bridge.gradient.Objective;
 import bridge.torch.DType;
 import bridge.torch.Device;
 import bridge.torch.Tensor;

@@ -1,8 +1,9 @@
 package bridge.method;
 
 import bridge.Options;
-import bridge.attack.Losses;
-import bridge.attack.Objective;
+import bridge.gradient.Objective;
+import bridge.loss.Divergence;
+import bridge.loss.Losses;
 import bridge.model.Features;
 import bridge.model.Network;
 import bridge.torch.DType;

@@ -1,7 +1,7 @@
 package bridge.method;
 
 import bridge.Options;
-import bridge.attack.Losses;
+import bridge.loss.Losses;
 import bridge.torch.Tensor;
 import java.util.List;
 

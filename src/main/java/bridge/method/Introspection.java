@@ -1,7 +1,9 @@
 package bridge.method;
 
 import bridge.Options;
-import bridge.attack.Losses;
+import bridge.loss.Divergence;
+import bridge.loss.Losses;
+import bridge.torch.Constant;
 import bridge.torch.Tensor;
 import java.util.function.Supplier;
 

@@ -1,9 +1,12 @@
 package bridge.method;
 
 import bridge.Options;
-import bridge.attack.Losses;
-import bridge.attack.Objective;
+import bridge.gradient.Objective;
+import bridge.loss.Divergence;
+import bridge.loss.Losses;
+import bridge.loss.Reduction;
 import bridge.model.Network;
+import bridge.torch.Constant;
 import bridge.torch.Tensor;
 import java.util.Optional;
 

@@ -1,8 +1,8 @@
 package bridge.method;
 
 import bridge.Options;
-import bridge.attack.Losses;
-import bridge.attack.Objective;
+import bridge.gradient.Objective;
+import bridge.loss.Losses;
 import bridge.model.Network;
 import bridge.torch.Tensor;
 import java.util.Optional;

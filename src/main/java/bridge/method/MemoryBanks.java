@@ -1,5 +1,6 @@
 package bridge.method;
 
+import bridge.torch.Constant;
 import bridge.torch.DType;
 import bridge.torch.Device;
 import bridge.torch.Generator;

@@ -1,6 +1,6 @@
 package bridge.method;
 
-import bridge.attack.Objective;
+import bridge.gradient.Objective;
 import bridge.torch.Tensor;
 import java.util.Map;
 import java.util.Optional;

@@ -2,10 +2,11 @@ package bridge.method;
 
 import bridge.Options;
 import bridge.UsageException;
-import bridge.attack.Losses;
-import bridge.attack.Objective;
+import bridge.gradient.Objective;
+import bridge.loss.Losses;
 import bridge.model.Mode;
 import bridge.model.Network;
+import bridge.torch.Constant;
 import bridge.torch.Tensor;
 import java.util.LinkedHashMap;
 import java.util.Map;

@@ -2,9 +2,10 @@ package bridge.method;
 
 import bridge.Options;
 import bridge.UsageException;
-import bridge.attack.Losses;
-import bridge.attack.Objective;
+import bridge.gradient.Objective;
+import bridge.loss.Losses;
 import bridge.model.Network;
+import bridge.torch.Constant;
 import bridge.torch.DType;
 import bridge.torch.Device;
 import bridge.torch.Generator;

@@ -1,6 +1,6 @@
 package bridge.train;
 
-import bridge.attack.Objective;
+import bridge.gradient.Objective;
 import bridge.method.Inputs;
 import bridge.method.Loss;
 import bridge.method.Method;

@@ -1,4 +1,4 @@
-package bridge.attack;
+package bridge.loss;
 
 import bridge.torch.Tensor;
 

@@ -1,4 +1,4 @@
-package bridge.attack;
+package bridge.gradient;
 
 import bridge.torch.Tensor;
 
