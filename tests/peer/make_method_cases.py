@@ -233,6 +233,13 @@ class PeerAid(Method):
         }
 
 
+class Standard(Method):
+    options = {"name": "standard"}
+
+    def terms(self, run, x, x_adv, y):
+        return {"ce": F.cross_entropy(run.student(x), y)}
+
+
 class Alp(Method):
     options = {"name": "alp", "lambda": 2}
     noise = "noise_uniform"
@@ -562,6 +569,7 @@ class SaMdrad(Method):
 
 
 CASES = {
+    "own_standard": Standard,
     "own_alp": Alp,
     "own_peer-aid": PeerAid,
     "own_kd-swa": KdSwa,

@@ -230,7 +230,8 @@ class GoldenAttacksTest {
     private Tensor ascend(int steps, UnaryOperator<Tensor> objective, Tensor start) {
       Pgd pgd =
           new Pgd("pgd", ball(), constant("step_size"), steps, Start.NONE, Pgd.NetworkMode.EVAL);
-      return pgd.ascend(student, x -> objective.apply(x).mean(), images, start);
+      return pgd.ascend(
+          student, ImageObjectives.of(student, x -> objective.apply(x).mean()), images, start);
     }
 
     private JsonElement tolerance(String key) {

@@ -97,7 +97,12 @@ class PgdTest {
     Tensor images = Samples.random(3, 4, 1, 8, 8);
     Pgd none = pgd(norm, 0.05, 0.01, 0, start);
     Tensor begin = start.point(images, none.ball(), Samples.noise(4));
-    Tensor made = none.perturb(Samples.fresh(8), x -> x.sum(), images, Samples.noise(4));
+    Tensor made =
+        none.perturb(
+            Samples.fresh(8),
+            ImageObjectives.of(Samples.fresh(8), x -> x.sum()),
+            images,
+            Samples.noise(4));
     assertArrayEquals(none.ball().project(begin, images).toFloats(), made.toFloats());
   }
 
@@ -107,7 +112,12 @@ class PgdTest {
     Tensor images = Samples.random(3, 4, 1, 8, 8);
     Pgd still = pgd(norm, 0.05, 0, 3, start);
     Tensor begin = start.point(images, still.ball(), Samples.noise(4));
-    Tensor made = still.perturb(Samples.fresh(8), x -> x.sum(), images, Samples.noise(4));
+    Tensor made =
+        still.perturb(
+            Samples.fresh(8),
+            ImageObjectives.of(Samples.fresh(8), x -> x.sum()),
+            images,
+            Samples.noise(4));
     assertArrayEquals(still.ball().project(begin, images).toFloats(), made.toFloats(), 1e-7f);
   }
 
@@ -125,7 +135,12 @@ class PgdTest {
   void aZeroGradientStaysPut(Norm norm) {
     Tensor images = Samples.random(7, 4, 1, 8, 8);
     Pgd attack = pgd(norm, 0.5, 0.1, 3, Start.NONE);
-    Tensor made = attack.perturb(Samples.fresh(8), x -> x.mul(0).sum(), images, Samples.noise(8));
+    Tensor made =
+        attack.perturb(
+            Samples.fresh(8),
+            ImageObjectives.of(Samples.fresh(8), x -> x.mul(0).sum()),
+            images,
+            Samples.noise(8));
     assertArrayEquals(images.toFloats(), made.toFloats());
   }
 
@@ -134,10 +149,11 @@ class PgdTest {
     // a power of two, so that the gradients are the same up to their exponents
     Network network = Samples.fresh(12);
     Tensor images = Samples.random(9, 6, 1, 12, 12);
-    Objective loss = x -> Losses.crossEntropy(network.logits(x), labels(6));
+    Objective loss =
+        ImageObjectives.of(network, x -> Losses.crossEntropy(network.logits(x), labels(6)));
     Pgd attack = strong(5);
     float[] plain = attack.perturb(network, loss, images, Samples.noise(10)).toFloats();
-    Objective scaled = x -> loss.at(x).mul(1024);
+    Objective scaled = ImageObjectives.of(network, x -> loss.at(x).mul(1024));
     assertArrayEquals(plain, attack.perturb(network, scaled, images, Samples.noise(10)).toFloats());
   }
 
@@ -232,10 +248,12 @@ class PgdTest {
     network.train(before);
     Tensor images = Samples.random(20, 4, 1, 12, 12);
     Objective objective =
-        x -> {
-          assertEquals(mode == Pgd.NetworkMode.TRAIN, network.training());
-          return network.logits(x).sum();
-        };
+        ImageObjectives.of(
+            network,
+            x -> {
+              assertEquals(mode == Pgd.NetworkMode.TRAIN, network.training());
+              return network.logits(x).sum();
+            });
     in(mode).perturb(network, objective, images, Samples.noise(21));
     assertEquals(before, network.training());
   }
@@ -247,10 +265,12 @@ class PgdTest {
     network.train(before);
     Tensor images = Samples.random(20, 4, 1, 12, 12);
     Objective broken =
-        x -> {
-          network.logits(x);
-          throw new UsageException("no value");
-        };
+        ImageObjectives.of(
+            network,
+            x -> {
+              network.logits(x);
+              throw new UsageException("no value");
+            });
     long alive = Scope.alive();
     try (Scope _ = Scope.open("attacks")) {
       var noise = Samples.noise(21);

@@ -6,6 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import bridge.UsageException;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Reference;
+import bridge.method.parts.Teacher;
 import bridge.model.ModelSpec;
 import bridge.model.Models;
 import bridge.model.Network;
@@ -39,8 +43,8 @@ class CaMkdTest extends ToyTest {
   @Test
   void featuresBeginAfterTheFirstEpoch() {
     Method method = method(new Variant("{'name':'ca-mkd'}", 2));
-    assertFalse(method.outer(inputs(1), null).terms().containsKey("feat"));
-    assertTrue(method.outer(inputs(2), null).terms().containsKey("feat"));
+    assertFalse(method.begin(inputs(1)).descend(null).terms().containsKey("feat"));
+    assertTrue(method.begin(inputs(2)).descend(null).terms().containsKey("feat"));
   }
 
   /** The code divides CAMKD's sum by K, whose weights sum to 1; the others are the code's alone. */
@@ -50,7 +54,7 @@ class CaMkdTest extends ToyTest {
     Map<Reference, Map<String, Tensor>> terms = new LinkedHashMap<>();
     for (Reference reference : Reference.values()) {
       Method method = method(new Variant(json.formatted(reference), 3));
-      terms.put(reference, method.outer(inputs(1), null).terms());
+      terms.put(reference, method.begin(inputs(1)).descend(null).terms());
     }
     double code = terms.get(Reference.CODE).get("kd").item();
     double paper = terms.get(Reference.PAPER).get("kd").item();
@@ -60,7 +64,7 @@ class CaMkdTest extends ToyTest {
       for (Reference reference : Reference.values()) {
         String other = "{'name':'ca-mkd','ensemble':'%s','reference':'%s'}";
         Method method = method(new Variant(other.formatted(ensemble, reference), 3));
-        totals[reference.ordinal()] = method.outer(inputs(1), null).total().item();
+        totals[reference.ordinal()] = method.begin(inputs(1)).descend(null).total().item();
       }
       assertEquals(totals[0], totals[1], 0, ensemble);
     }
@@ -95,7 +99,7 @@ class CaMkdTest extends ToyTest {
     double divided =
         CaMkd.featureTerm(Reference.CODE, projected, targets, answers, inputs.labels()).item();
     double expected = reference == Reference.CODE ? divided : 3 * divided;
-    assertEquals(expected, method.outer(inputs, null).terms().get("feat").item(), 1e-12);
+    assertEquals(expected, method.begin(inputs).descend(null).terms().get("feat").item(), 1e-12);
   }
 
   private static Tensor feature(Network network, String path, Inputs inputs) {
@@ -113,12 +117,14 @@ class CaMkdTest extends ToyTest {
     Inputs inputs = inputs(1);
     double kd =
         method(new Variant("{'name':'kd','alpha':1,'gamma':1}", 1))
-            .outer(inputs, null)
+            .begin(inputs)
+            .descend(null)
             .total()
             .item();
     for (CaMkd.Ensemble ensemble : CaMkd.Ensemble.values()) {
       String json = "{'name':'ca-mkd','ensemble':'%s'}".formatted(ensemble);
-      assertEquals(kd, method(new Variant(json, 1)).outer(inputs, null).total().item(), 1e-12);
+      assertEquals(
+          kd, method(new Variant(json, 1)).begin(inputs).descend(null).total().item(), 1e-12);
     }
   }
 
@@ -141,9 +147,9 @@ class CaMkdTest extends ToyTest {
     Network small = network("resnet8:width=4");
     Network vgg = network("models/fmnist-vgg.pt");
     vgg.freeze();
-    Setting.Teacher teacher = new Setting.Teacher("vgg", Setting.Role.STANDARD, vgg, feature);
-    Setting setting =
-        new Setting(
+    Teacher teacher = new Teacher("vgg", Teacher.Role.STANDARD, vgg, feature);
+    MethodContext setting =
+        new MethodContext(
             small,
             List.of(teacher),
             10,

@@ -11,6 +11,11 @@ import bridge.gradient.Objective;
 import bridge.loss.Divergence;
 import bridge.loss.Losses;
 import bridge.loss.Reduction;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.Reference;
+import bridge.method.parts.Teacher;
+import bridge.method.parts.Turn;
 import bridge.model.Mode;
 import bridge.torch.Constant;
 import bridge.torch.Tensor;
@@ -92,7 +97,7 @@ class DistillationLossesTest extends ToyTest {
     Inputs inputs = inputs(2);
     Tensor adversarial = moved(inputs.images());
     teachersWouldTakeGradients();
-    method.outer(inputs, adversarial).total().backward();
+    method.begin(inputs).descend(adversarial).total().backward();
     Map<String, Tensor> all = new LinkedHashMap<>(student.parameters());
     all.putAll(method.parameters());
     all.forEach(
@@ -101,11 +106,12 @@ class DistillationLossesTest extends ToyTest {
           for (long at : new long[] {0, parameter.numel() / 2, parameter.numel() - 1}) {
             double exact = gradient == null ? 0 : gradient.flatten(0).select(0, at).item();
             double measured =
-                difference(parameter, at, () -> method.outer(inputs, adversarial).total().item());
+                difference(
+                    parameter, at, () -> method.begin(inputs).descend(adversarial).total().item());
             assertEquals(measured, exact, TOLERANCE * Math.max(1, Math.abs(measured)), name);
           }
         });
-    for (Setting.Teacher teacher : teachers) {
+    for (Teacher teacher : teachers) {
       teacher.network().parameters().forEach((name, p) -> assertNull(p.grad(), name));
     }
   }
@@ -116,12 +122,12 @@ class DistillationLossesTest extends ToyTest {
     Inputs inputs = inputs(2);
     Method method = method(variant);
     boolean attacked = !variant.json().matches(".*'(kd|drkd|ca-mkd)'.*");
-    assertEquals(attacked, method.inner(inputs).isPresent());
+    assertEquals(attacked, method.begin(inputs).objective().isPresent());
     if (!attacked) {
       return;
     }
     Tensor x = moved(inputs.images()).requiresGrad_(true);
-    Objective objective = method.inner(inputs).orElseThrow();
+    Objective objective = method.begin(inputs).objective().orElseThrow();
     Tensor gradient = objective.at(x).gradient(x).flatten(0);
     for (long at : new long[] {0, 17, x.numel() - 1}) {
       double measured = difference(x, at, () -> objective.at(x).item());
@@ -136,7 +142,7 @@ class DistillationLossesTest extends ToyTest {
     Tensor moved = inputs.images().neg().add(1);
     Method trades = method(new Variant("{'name':'trades','beta':1}", 0));
     Tensor own = Constant.of(() -> student.logits(inputs.images()));
-    trades.outer(inputs, moved).total().backward();
+    trades.begin(inputs).descend(moved).total().backward();
     Tensor full = student.parameters().get("fc.weight").grad().copy();
     student.parameters().values().forEach(Tensor::clearGrad);
     Tensor ce = Losses.crossEntropy(student.logits(inputs.images()), inputs.labels());
@@ -146,7 +152,7 @@ class DistillationLossesTest extends ToyTest {
 
     Method adaAd = method(new Variant("{'name':'ada-ad'}", 1));
     Tensor x = moved.detach().requiresGrad_(true);
-    Tensor through = adaAd.inner(inputs).orElseThrow().at(x).gradient(x);
+    Tensor through = adaAd.begin(inputs).objective().orElseThrow().at(x).gradient(x);
     Tensor said = Constant.of(() -> teachers.get(0).network().logits(x));
     Tensor heldAt = Divergence.softened(said, student.logits(x), 1).mean().gradient(x);
     assertTrue(through.sub(heldAt).abs().max().item() > 1e-5);
@@ -167,7 +173,7 @@ class DistillationLossesTest extends ToyTest {
   }
 
   private void teachersWouldTakeGradients() {
-    for (Setting.Teacher teacher : teachers) {
+    for (Teacher teacher : teachers) {
       teacher.network().parameters().values().forEach(p -> p.requiresGrad_(true));
     }
   }
@@ -215,23 +221,25 @@ class DistillationLossesTest extends ToyTest {
     Tensor adversarial = moved(inputs.images());
     Method method = watched(new Variant(json, none ? 0 : one ? 1 : 2), inputs, adversarial, log);
     student.train(true);
+    Turn turn;
     try (Mode _ = Mode.eval(student)) {
-      method.inner(inputs).ifPresent(objective -> objective.at(inputs.images().mul(0.9)));
+      turn = method.begin(inputs);
+      turn.objective().ifPresent(objective -> objective.at(inputs.images().mul(0.9)));
     }
     assertEquals(inner, log.isEmpty() ? "none" : String.join(", ", log));
     log.clear();
-    method.outer(inputs, adversarial);
+    turn.descend(adversarial);
     assertEquals(outer, String.join(", ", log));
   }
 
   private Method watched(Variant variant, Inputs inputs, Tensor adversarial, List<String> log) {
     networks(variant.teachers());
-    List<Setting.Teacher> seen = new ArrayList<>();
-    for (Setting.Teacher teacher : teachers) {
+    List<Teacher> seen = new ArrayList<>();
+    for (Teacher teacher : teachers) {
       WatchedNetwork network = new WatchedNetwork("t" + seen.size(), teacher.network(), log);
       network.knows(inputs.images(), "x");
       network.knows(adversarial, "a");
-      seen.add(new Setting.Teacher(teacher.name(), teacher.role(), network, teacher.feature()));
+      seen.add(new Teacher(teacher.name(), teacher.role(), network, teacher.feature()));
     }
     WatchedNetwork watched = new WatchedNetwork("s", student, log);
     watched.knows(inputs.images(), "x");
@@ -244,13 +252,13 @@ class DistillationLossesTest extends ToyTest {
     Method method = method(new Variant("{'name':'rslad'}", 1));
     Inputs first = inputs(1);
     Tensor adversarial = moved(first.images());
-    double alone = method.outer(first, adversarial).total().item();
-    method.inner(first);
-    assertEquals(alone, method.outer(first, adversarial).total().item(), 0);
+    double alone = method.begin(first).descend(adversarial).total().item();
+    method.begin(first);
+    assertEquals(alone, method.begin(first).descend(adversarial).total().item(), 0);
     Inputs other = new Inputs(first.images().mul(0.5), first.labels(), first.indices(), 1, 2, 1);
-    double fresh = method.outer(other, adversarial).total().item();
-    method.inner(first);
-    assertEquals(fresh, method.outer(other, adversarial).total().item(), 0);
+    double fresh = method.begin(other).descend(adversarial).total().item();
+    method.begin(first);
+    assertEquals(fresh, method.begin(other).descend(adversarial).total().item(), 0);
     assertNotEquals(alone, fresh, 1e-6);
   }
 
@@ -352,7 +360,7 @@ class DistillationLossesTest extends ToyTest {
           case "ada-iad" -> introspective(tAdv, 2, 0.7);
           default -> throw new AssertionError(name);
         };
-    Loss loss = method.outer(inputs, adversarial);
+    Loss loss = method.begin(inputs).descend(adversarial);
     assertEquals(expected, loss.total().item(), 1e-12 * Math.max(1, expected));
     double sum = loss.terms().values().stream().mapToDouble(Tensor::item).sum();
     assertEquals(sum, loss.total().item(), 1e-12 * Math.max(1, sum));
@@ -376,7 +384,7 @@ class DistillationLossesTest extends ToyTest {
       for (Reduction reduction : Reduction.values()) {
         String json = "{'name':'%s','reduction':'%s','alpha':1}".formatted(name, reduction);
         json = name.equals("kd") ? json.replace("}", ",'gamma':0}") : json;
-        Loss loss = method(new Variant(json, 1)).outer(inputs, adversarial);
+        Loss loss = method(new Variant(json, 1)).begin(inputs).descend(adversarial);
         totals[reduction.ordinal()] = loss.total().item();
       }
       assertEquals(totals[0], totals[1] * CLASSES, 1e-12 * totals[0], name);
@@ -391,7 +399,7 @@ class DistillationLossesTest extends ToyTest {
     Map<String, Double> values = new LinkedHashMap<>();
     for (String more : List.of("'logOffset':0", "'logOffset':0.01", "'multiplier':10")) {
       Method method = method(new Variant("{'name':'rslad',%s}".formatted(more), 1));
-      Loss loss = method.outer(inputs, adversarial);
+      Loss loss = method.begin(inputs).descend(adversarial);
       loss.total().backward();
       values.put(more, loss.total().item());
       gradients.put(more, student.parameters().get("fc.weight").grad().toDoubles());
@@ -425,7 +433,7 @@ class DistillationLossesTest extends ToyTest {
                 "{'name':'%s','begin':3%s}".formatted(name, more), "II".equals(version) ? 2 : 1));
     for (int epoch = 1; epoch <= 5; epoch++) {
       Inputs inputs = inputs(epoch);
-      Loss loss = method.outer(inputs, moved(inputs.images()));
+      Loss loss = method.begin(inputs).descend(moved(inputs.images()));
       assertEquals(epoch > 3, loss.terms().containsKey("self"), "epoch " + epoch);
     }
   }
@@ -437,22 +445,22 @@ class DistillationLossesTest extends ToyTest {
       delimiter = '|',
       textBlock =
           """
-          {'name':'trades'}                       | 1 | method trades uses no teachers, found 1
-          {'name':'mart'}                         | 2 | method mart uses no teachers, found 2
-          {'name':'kd'}                           | 0 | method kd needs exactly one teacher, found 0
-          {'name':'ard'}                          | 0 | method ard needs exactly one teacher, found 0
-          {'name':'ard'}                          | 2 | method ard needs exactly one teacher, found 2
-          {'name':'iad'}                          | 2 | method iad needs exactly one teacher, found 2
-          {'name':'iad','version':'II'}           | 1 | method iad version II needs two teachers
+          {'name':'trades'}                       | 1 | method trades takes no teachers, found 1 (ADVERSARIAL)
+          {'name':'mart'}                         | 2 | method mart takes no teachers, found 2 (ADVERSARIAL, CLEAN)
+          {'name':'kd'}                           | 0 | method kd takes one finished teacher, found none
+          {'name':'ard'}                          | 0 | method ard takes one finished teacher, found none
+          {'name':'ard'}                          | 2 | method ard takes one finished teacher, found 2
+          {'name':'iad'}                          | 2 | method iad takes one finished teacher, found 2
+          {'name':'iad','version':'II'}           | 1 | method iad takes two teachers
           {'name':'iad','version':'III'}          | 1 | method.version must be one of I, II, found III
           {'name':'iad','alpha1':0.5}             | 1 | unknown key method.alpha1
           {'name':'iad','version':'II','alpha':1} | 2 | unknown key method.alpha
           {'name':'iad','version':'II','alpha1':0.9,'alpha2':0.2} | 2 | method.alpha1 and method.alpha2 must come to at most 1
-          {'name':'rslad'}                        | 2 | method rslad needs exactly one teacher, found 2
-          {'name':'ada-ad'}                       | 0 | method ada-ad needs exactly one teacher, found 0
-          {'name':'ada-iad'}                      | 2 | method ada-iad needs exactly one teacher, found 2
-          {'name':'drkd'}                         | 2 | method drkd needs exactly one teacher, found 2
-          {'name':'ca-mkd'}                       | 0 | method ca-mkd needs at least one teacher
+          {'name':'rslad'}                        | 2 | method rslad takes one finished teacher, found 2
+          {'name':'ada-ad'}                       | 0 | method ada-ad takes one finished teacher, found none
+          {'name':'ada-iad'}                      | 2 | method ada-iad takes one finished teacher, found 2
+          {'name':'drkd'}                         | 2 | method drkd takes one finished teacher, found 2
+          {'name':'ca-mkd'}                       | 0 | method ca-mkd takes one or more finished teachers, found none
           {'name':'ard','temperature':0}          | 1 | method.temperature must be a number from 0.01 to 1000, found 0
           {'name':'ard','alpha':1.5}              | 1 | method.alpha must be a number from 0 to 1, found 1.5
           {'name':'ard','reduction':'SUM'}        | 1 | method.reduction must be one of BATCHMEAN, MEAN, found SUM
@@ -464,20 +472,5 @@ class DistillationLossesTest extends ToyTest {
     UsageException e = assertThrows(UsageException.class, () -> method(new Variant(json, count)));
     assertTrue(e.getMessage().startsWith(line), e.getMessage());
     assertEquals(1, e.getMessage().lines().count(), e.getMessage());
-  }
-
-  @Test
-  void aPeerIsNoFinishedTeacher() {
-    networks(1);
-    Setting.Teacher peer =
-        new Setting.Teacher("p", Setting.Role.PEER, teachers.get(0).network(), "pool");
-    for (String name :
-        List.of("kd", "ard", "iad", "rslad", "ada-ad", "ada-iad", "drkd", "ca-mkd")) {
-      UsageException e =
-          assertThrows(
-              UsageException.class,
-              () -> create("{'name':'%s'}".formatted(name), setting(student, List.of(peer))));
-      assertTrue(e.getMessage().contains("found p of role PEER"), e.getMessage());
-    }
   }
 }

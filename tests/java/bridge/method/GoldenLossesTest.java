@@ -5,10 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import bridge.Options;
 import bridge.checkpoint.TensorFile;
 import bridge.loss.Divergence;
 import bridge.loss.Reduction;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Rectification;
+import bridge.method.parts.Reference;
+import bridge.method.parts.Teacher;
 import bridge.torch.DType;
 import bridge.torch.Device;
 import bridge.torch.NoGrad;
@@ -26,6 +31,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
@@ -36,7 +42,7 @@ import org.junit.jupiter.api.TestFactory;
  * case gives: in float32 against the case's tolerance, and in float64 against its float64 loss,
  * which leaves room for nothing but the order of additions.
  */
-class GoldenLossesTest {
+public final class GoldenLossesTest {
   private static final double LOSS_FLOAT32 = 1e-5;
   private static final double LOSS_FLOAT64 = 1e-9;
 
@@ -69,13 +75,25 @@ class GoldenLossesTest {
           "eps_2", "1.0000001 - p_true",
           "kl", "mean over all B*C of (-log_softmax(s)*p_t + log(p_t+1e-5)*p_t)");
 
+  private static List<Path> cards() throws IOException {
+    Path folder = Path.of(System.getProperty("golden", "tests/golden"), "losses");
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.filter(f -> f.toString().endsWith(".json")).sorted().toList();
+    }
+  }
+
+  /** The methods that there are cases of. */
+  public static Set<String> methods() throws IOException {
+    Set<String> names = new TreeSet<>();
+    for (Path card : cards()) {
+      names.add(method(JsonParser.parseString(Files.readString(card)).getAsJsonObject()));
+    }
+    return names;
+  }
+
   @TestFactory
   Stream<DynamicTest> lossesAreThoseOfThePublicCode() throws IOException {
-    Path folder = Path.of(System.getProperty("golden", "tests/golden"), "losses");
-    List<Path> cards;
-    try (Stream<Path> files = Files.list(folder)) {
-      cards = files.filter(f -> f.toString().endsWith(".json")).sorted().toList();
-    }
+    List<Path> cards = cards();
     assertFalse(cards.isEmpty());
     return cards.stream()
         .map(
@@ -199,8 +217,8 @@ class GoldenLossesTest {
           new GivenNetwork("the student")
               .says(x, leaves.get("student_clean"))
               .says(moved, leaves.get("student_adv"));
-      Setting setting =
-          new Setting(
+      MethodContext setting =
+          new MethodContext(
               student,
               teachers(x, moved),
               constants.get("classes").getAsInt(),
@@ -210,10 +228,10 @@ class GoldenLossesTest {
               Device.CPU);
       int epoch = constants.has("epoch") ? constants.get("epoch").getAsInt() + 1 : 1;
       Inputs inputs = new Inputs(x, labels, new int[0], epoch, 1, 1);
-      return Methods.create(new Options("method", options()), setting).outer(inputs, moved);
+      return TestMethods.of(options(), setting).begin(inputs).descend(moved);
     }
 
-    private List<Setting.Teacher> teachers(Tensor x, Tensor moved) {
+    private List<Teacher> teachers(Tensor x, Tensor moved) {
       return tensors.keySet().stream()
           .filter(name -> name.matches("teacher\\d*_(clean|adv)"))
           .map(name -> name.replaceFirst("_.*", ""))
@@ -223,14 +241,14 @@ class GoldenLossesTest {
           .toList();
     }
 
-    private Setting.Teacher teacher(String name, Tensor x, Tensor moved) {
+    private Teacher teacher(String name, Tensor x, Tensor moved) {
       GivenNetwork network =
           new GivenNetwork(name)
               .says(x, tensors.get(name + "_clean"))
               .says(moved, tensors.get(name + "_adv"));
       boolean robust = name.equals("teacher");
-      Setting.Role role = robust ? Setting.Role.ADVERSARIAL : Setting.Role.CLEAN;
-      return new Setting.Teacher(name, role, network, "none");
+      Teacher.Role role = robust ? Teacher.Role.ADVERSARIAL : Teacher.Role.CLEAN;
+      return new Teacher(name, role, network, "none");
     }
 
     private JsonObject options() {

@@ -7,6 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import bridge.Options;
 import bridge.UsageException;
 import bridge.loss.Losses;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Teacher;
 import bridge.torch.DType;
 import bridge.torch.Device;
 import bridge.torch.Generator;
@@ -42,28 +45,29 @@ class MethodsTest {
     scope.close();
   }
 
-  private Method method(String json, List<Setting.Teacher> teachers) {
+  private Method method(String json, List<Teacher> teachers) {
     Options options = new Options("method", JsonParser.parseString(json).getAsJsonObject());
     long[] shape = {2, 4, 4};
     int[] labels = {0, 1, 2};
-    return Methods.create(
-        options, new Setting(student, teachers, 3, shape, labels, new Seeds(1), Device.CPU));
+    return TestMethods.of(
+        options, new MethodContext(student, teachers, 3, shape, labels, new Seeds(1), Device.CPU));
   }
 
   @Test
   void standardDescendsTheCrossEntropyOfCleanImagesWithoutAnAttack() {
     Method method = method("{\"name\":\"standard\"}", List.of());
-    assertTrue(method.inner(inputs).isEmpty());
+    assertTrue(method.begin(inputs).objective().isEmpty());
     Tensor clean = Losses.crossEntropy(student.logits(inputs.images()), inputs.labels());
-    assertEquals(clean.item(), method.outer(inputs, adversarial).total().item(), 0);
+    assertEquals(clean.item(), method.begin(inputs).descend(adversarial).total().item(), 0);
   }
 
   @Test
   void pgdAtClimbsAndDescendsTheCrossEntropyOfTheAttackedImages() {
     Method method = method("{\"name\":\"pgd-at\"}", List.of());
     Tensor hard = Losses.crossEntropy(student.logits(adversarial), inputs.labels());
-    assertEquals(hard.item(), method.inner(inputs).orElseThrow().at(adversarial).item(), 0);
-    assertEquals(hard.item(), method.outer(inputs, adversarial).total().item(), 0);
+    assertEquals(
+        hard.item(), method.begin(inputs).objective().orElseThrow().at(adversarial).item(), 0);
+    assertEquals(hard.item(), method.begin(inputs).descend(adversarial).total().item(), 0);
   }
 
   @Test
@@ -75,11 +79,11 @@ class MethodsTest {
 
   @Test
   void teachersThatWouldNotBeAskedAreRefused() {
-    var teacher = new Setting.Teacher("t", Setting.Role.STANDARD, student, "pool");
+    var teacher = new Teacher("t", Teacher.Role.STANDARD, student, "pool");
     for (String name : List.of("standard", "pgd-at")) {
       String json = "{\"name\":\"%s\"}".formatted(name);
       UsageException e = assertThrows(UsageException.class, () -> method(json, List.of(teacher)));
-      assertTrue(e.getMessage().contains("uses no teachers"), e.getMessage());
+      assertTrue(e.getMessage().contains("takes no teachers"), e.getMessage());
     }
   }
 }

@@ -3,7 +3,10 @@ package bridge.method;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import bridge.Options;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Teacher;
 import bridge.torch.DType;
 import bridge.torch.Device;
 import bridge.torch.Seeds;
@@ -55,13 +58,13 @@ final class MtardSequences {
     GivenNetwork adversarial = new GivenNetwork("adv");
     GivenNetwork clean = new GivenNetwork("clean");
     Method method =
-        Methods.create(
-            new Options("method", options(constants, balanced)),
-            new Setting(
+        TestMethods.of(
+            options(constants, balanced),
+            new MethodContext(
                 student,
                 List.of(
-                    new Setting.Teacher("clean", Setting.Role.CLEAN, clean, "f"),
-                    new Setting.Teacher("adv", Setting.Role.ADVERSARIAL, adversarial, "f")),
+                    new Teacher("clean", Teacher.Role.CLEAN, clean, "f"),
+                    new Teacher("adv", Teacher.Role.ADVERSARIAL, adversarial, "f")),
                 constants.get("classes").getAsInt(),
                 new long[] {3, 1, 1},
                 new int[0],
@@ -80,7 +83,7 @@ final class MtardSequences {
       clean.says(x, said(tensors, "teacher_nat_clean", i, type));
       Tensor labels = Tensor.of(new long[] {0}, 1);
       Inputs inputs = new Inputs(x, labels, new int[1], 1, i + 1L, 1);
-      Loss loss = method.outer(inputs, moved);
+      Loss loss = method.begin(inputs).descend(moved);
       loss.total().backward();
       expected.loss(i, loss);
       expected.gradient(i, "grad_student_adv", sAdv.grad());

@@ -6,10 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import bridge.Options;
 import bridge.UsageException;
 import bridge.loss.Losses;
-import bridge.method.Setting.Role;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Reference;
+import bridge.method.parts.Teacher;
+import bridge.method.parts.Teacher.Role;
 import bridge.torch.DType;
 import bridge.torch.Device;
 import bridge.torch.Scope;
@@ -64,22 +68,22 @@ class MtardTest {
     return Tensor.of(values, 1, values.length);
   }
 
-  private Setting.Teacher teacher(Role role) {
+  private Teacher teacher(Role role) {
     return switch (role) {
-      case ADVERSARIAL -> new Setting.Teacher("robust", role, robust, "none");
-      default -> new Setting.Teacher("accurate", role, accurate, "none");
+      case ADVERSARIAL -> new Teacher("robust", role, robust, "none");
+      default -> new Teacher("accurate", role, accurate, "none");
     };
   }
 
   private Method method(String json, Role... roles) {
-    List<Setting.Teacher> teachers = new ArrayList<>();
+    List<Teacher> teachers = new ArrayList<>();
     for (Role role : roles) {
       teachers.add(teacher(role));
     }
     JsonObject options = JsonParser.parseString(json.replace('\'', '"')).getAsJsonObject();
-    return Methods.create(
-        new Options("method", options),
-        new Setting(
+    return TestMethods.of(
+        options,
+        new MethodContext(
             student, teachers, 3, new long[] {1, 1, 1}, new int[0], new Seeds(1), Device.CPU));
   }
 
@@ -92,7 +96,7 @@ class MtardTest {
   }
 
   private Loss step(Method method) {
-    return method.outer(inputs(1), moved);
+    return method.begin(inputs(1)).descend(moved);
   }
 
   // ---- teachers ------------------------------------------------------------------------------
@@ -120,13 +124,13 @@ class MtardTest {
           {Role.ADVERSARIAL, Role.CLEAN, Role.CLEAN}
         }) {
       var e = assertThrows(UsageException.class, () -> method(json, roles));
-      assertTrue(e.getMessage().startsWith("method " + name + " needs two"), e.getMessage());
+      assertTrue(e.getMessage().startsWith("method " + name + " takes two"), e.getMessage());
       assertEquals(1, e.getMessage().lines().count());
     }
     var none = assertThrows(UsageException.class, () -> method(json, new Role[0]));
     assertTrue(none.getMessage().contains("found none;"), none.getMessage());
     var alike = assertThrows(UsageException.class, () -> method(json, Role.CLEAN, Role.CLEAN));
-    assertTrue(alike.getMessage().contains("accurate CLEAN, accurate CLEAN"), alike.getMessage());
+    assertTrue(alike.getMessage().contains("(CLEAN, CLEAN)"), alike.getMessage());
   }
 
   @Test
@@ -186,7 +190,7 @@ class MtardTest {
     nat += 0.2 * (0.5 - nat);
     student.says(moved, logits(0.9, 0.5, 0)); // nearly what its teacher says
     for (double rate : new double[] {1, 0.1, 0}) {
-      Loss loss = method.outer(inputs(rate), moved);
+      Loss loss = method.begin(inputs(rate)).descend(moved);
       Map<String, Double> told = method.epochSummary();
       double adv = loss.terms().get("adv").item() / told.get("weightAdv") / firstAdv;
       double clean = loss.terms().get("nat").item() / told.get("weightNat") / firstNat;
@@ -250,7 +254,7 @@ class MtardTest {
     assertEquals(1, told.get("temperatureAdv"), 0, "the lowest allowed");
     Method fresh = method("{'name':'mtard'}");
     assertEquals(first, step(fresh).terms().get("nat").item(), 1e-15, "moved after its use");
-    method.outer(inputs(0.5), moved);
+    method.begin(inputs(0.5)).descend(moved);
     assertEquals(1.15, method.epochSummary().get("temperatureNat"), 1e-12);
     for (int i = 0; i < 200; i++) {
       try (Scope _ = Scope.open("step")) {

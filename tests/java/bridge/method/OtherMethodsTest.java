@@ -9,8 +9,17 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import bridge.Options;
 import bridge.UsageException;
+import bridge.architecture.Init;
 import bridge.gradient.Objective;
 import bridge.loss.Divergence;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MemoryBanks;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Negatives;
+import bridge.method.parts.Reference;
+import bridge.method.parts.Regressor;
+import bridge.method.parts.Teacher;
 import bridge.torch.DType;
 import bridge.torch.Device;
 import bridge.torch.Generator;
@@ -48,7 +57,7 @@ class OtherMethodsTest {
   private Scope scope;
   private long aliveBefore;
   private ToyNetwork student;
-  private List<Setting.Teacher> teachers;
+  private List<Teacher> teachers;
   private Tensor adversarial;
 
   @BeforeEach
@@ -91,16 +100,17 @@ class OtherMethodsTest {
   void gradientsAreThoseOfFiniteDifferences(String json) {
     Method method = method(json);
     Inputs inputs = inputs(2);
-    method.outer(inputs, adversarial); // CRD's constants are set
+    method.begin(inputs).descend(adversarial); // CRD's constants are set
     Map<String, Tensor> all = new LinkedHashMap<>(student.parameters());
     all.putAll(method.parameters());
-    gradientsAgree(method, all, () -> method.outer(inputs, adversarial));
+    gradientsAgree(method, all, () -> method.begin(inputs).descend(adversarial));
   }
 
   @Test
   void theStudentOfPeerAidDescendsBothLosses() {
     Method method = method("{'name': 'peer-aid', 'gamma2': 0.7, 'lambda1': 0.3}");
-    gradientsAgree(method, student.parameters(), () -> method.outer(inputs(2), adversarial));
+    gradientsAgree(
+        method, student.parameters(), () -> method.begin(inputs(2)).descend(adversarial));
   }
 
   /** The student's distillation from the peer is a term whose value moves with the peer only. */
@@ -108,13 +118,14 @@ class OtherMethodsTest {
   void thePeerDescendsItsOwnLossAlone() {
     String json = "{'name': 'peer-aid', 'gamma2': 0.7, 'lambda1': 0.3, 'lambda2': %s}";
     Method whole = method(json.formatted(5));
-    Method own = Methods.create(options(json.formatted(0)), setting()); // of the same networks
-    whole.outer(inputs(2), adversarial).total().backward();
+    Method own = TestMethods.of(options(json.formatted(0)), setting()); // of the same networks
+    whole.begin(inputs(2)).descend(adversarial).total().backward();
     Map<String, Tensor> peer = whole.parameters();
     assertEquals(Set.of("peer.hidden.weight", "peer.fc.weight"), peer.keySet());
     peer.forEach(
         (name, p) ->
-            compare(name, p, p.grad(), () -> own.outer(inputs(2), adversarial).total().item()));
+            compare(
+                name, p, p.grad(), () -> own.begin(inputs(2)).descend(adversarial).total().item()));
   }
 
   /** Restores the method's state before every evaluation, since CRD's banks move with each. */
@@ -166,7 +177,7 @@ class OtherMethodsTest {
       })
   void theAttackClimbsTheGradientOfItsObjective(String json) {
     Method method = method(json);
-    Objective objective = method.inner(inputs(1)).orElseThrow();
+    Objective objective = method.begin(inputs(1)).objective().orElseThrow();
     Tensor x = adversarial.detach().requiresGrad_(true);
     Tensor gradient = objective.at(x).gradient(x);
     compare("x", x, gradient, () -> objective.at(x).item());
@@ -183,11 +194,11 @@ class OtherMethodsTest {
       })
   void finishedTeachersGetNoGradient(String json) {
     Method method = method(json);
-    for (Setting.Teacher teacher : teachers) {
+    for (Teacher teacher : teachers) {
       teacher.network().parameters().values().forEach(p -> p.requiresGrad_(true));
     }
-    method.outer(inputs(1), adversarial).total().backward();
-    for (Setting.Teacher teacher : teachers) {
+    method.begin(inputs(1)).descend(adversarial).total().backward();
+    for (Teacher teacher : teachers) {
       teacher.network().parameters().forEach((name, p) -> assertNull(p.grad(), name));
     }
   }
@@ -206,7 +217,7 @@ class OtherMethodsTest {
         "{'name': 'crd', 'negatives': 3}; ce,kd,crd"
       })
   void termsHaveNamesAndSumToTheTotal(String json, String names) {
-    Loss loss = method(json).outer(inputs(1), adversarial);
+    Loss loss = method(json).begin(inputs(1)).descend(adversarial);
     assertEquals(names, String.join(",", loss.terms().keySet()));
     double sum = loss.terms().values().stream().mapToDouble(Tensor::item).sum();
     assertEquals(sum, loss.total().item(), 1e-12);
@@ -217,10 +228,10 @@ class OtherMethodsTest {
       strings = {"{'name': 'fitnets', 'featLayer': 'map'}", "{'name': 'crd', 'negatives': 3}"})
   void cleanMethodsAttackNothingAndSeeCleanImagesOnly(String json) {
     Method method = method(json);
-    assertTrue(method.inner(inputs(1)).isEmpty());
-    double one = method.outer(inputs(1), adversarial).total().item();
+    assertTrue(method.begin(inputs(1)).objective().isEmpty());
+    double one = method.begin(inputs(1)).descend(adversarial).total().item();
     Method other = method(json);
-    assertEquals(one, other.outer(inputs(1), adversarial.mul(0)).total().item(), 0);
+    assertEquals(one, other.begin(inputs(1)).descend(adversarial.mul(0)).total().item(), 0);
   }
 
   // ---- PeerAiD -----------------------------------------------------------------------------
@@ -228,10 +239,10 @@ class OtherMethodsTest {
   @Test
   void weightsOfThePeerBelongToIt() {
     Method method = method("{'name': 'peer-aid', 'gamma1': 0, 'gamma2': 0, 'lambda1': 1}");
-    method.outer(inputs(1), adversarial).total().backward();
+    method.begin(inputs(1)).descend(adversarial).total().backward();
     method.parameters().forEach((name, p) -> assertEquals(0, p.grad().abs().max().item(), 0, name));
     Method own = method("{'name': 'peer-aid', 'lambda2': 0, 'lambda3': 0, 'gamma2': 0}");
-    own.outer(inputs(1), adversarial).total().backward();
+    own.begin(inputs(1)).descend(adversarial).total().backward();
     student
         .parameters()
         .forEach((name, p) -> assertEquals(0, p.grad().abs().max().item(), 0, name));
@@ -242,7 +253,7 @@ class OtherMethodsTest {
   @Test
   void thePeersDivergenceMovesTheStudentToo() {
     Method method = method("{'name': 'peer-aid', 'lambda2': 0, 'lambda3': 0}");
-    method.outer(inputs(1), adversarial).total().backward();
+    method.begin(inputs(1)).descend(adversarial).total().backward();
     assertTrue(student.parameters().get("fc.weight").grad().abs().max().item() > 1e-9);
   }
 
@@ -250,10 +261,10 @@ class OtherMethodsTest {
   void thePeersModesAreThoseOfItsTraining() {
     Method method = method("{'name': 'peer-aid'}");
     teachers.get(0).network().train(true);
-    method.inner(inputs(1));
+    method.begin(inputs(1));
     assertTrue(teachers.get(0).network().training(), "as before the attack");
     teachers.get(0).network().train(false);
-    method.outer(inputs(1), adversarial);
+    method.begin(inputs(1)).descend(adversarial);
     assertEquals(false, teachers.get(0).network().training(), "as before the step");
   }
 
@@ -261,14 +272,15 @@ class OtherMethodsTest {
 
   @Test
   void softCrossEntropyIsTheDivergenceAndTheTeachersEntropy() {
-    Loss loss = method("{'name': 'kd-swa', 'temperature': 3}").outer(inputs(1), adversarial);
+    Loss loss =
+        method("{'name': 'kd-swa', 'temperature': 3}").begin(inputs(1)).descend(adversarial);
     Tensor own = student.logits(adversarial);
     for (int i = 0; i < 2; i++) {
       Tensor said = teachers.get(i).network().logits(adversarial);
       Tensor p = said.div(3).softmax(1);
       double entropy = p.mul(p.log()).sum(1).mean().item() * -9;
       double divergence = Divergence.softened(said, own, 3).mean().item();
-      boolean clean = teachers.get(i).role() == Setting.Role.CLEAN;
+      boolean clean = teachers.get(i).role() == Teacher.Role.CLEAN;
       double weight = clean ? 0.1 : 0.6;
       assertEquals(
           weight * (divergence + entropy), loss.terms().get(clean ? "clean" : "adv").item(), 1e-12);
@@ -281,7 +293,7 @@ class OtherMethodsTest {
   void bothImagesAreDrawnToTheTeachersCleanFeature() {
     Method method = method("{'name': 'vfd-adv', 'lambda': 2}");
     assertEquals(Map.of(), method.parameters(), "the widths agree");
-    Map<String, Tensor> terms = method.outer(inputs(1), adversarial).terms();
+    Map<String, Tensor> terms = method.begin(inputs(1)).descend(adversarial).terms();
     Tensor target = pooled(teachers.get(0).network(), inputs(1).images());
     for (String name : List.of("featAdv", "featNat")) {
       Tensor x = name.equals("featAdv") ? adversarial : inputs(1).images();
@@ -299,7 +311,7 @@ class OtherMethodsTest {
   @Test
   void thePapersFirstStageLeavesTheLastLayerAlone() {
     Method method = method("{'name': 'fitnets', 'featLayer': 'map', 'reference': 'PAPER'}");
-    method.outer(inputs(100), adversarial).total().backward();
+    method.begin(inputs(100)).descend(adversarial).total().backward();
     assertNull(student.parameters().get("fc.weight").grad());
     assertTrue(student.parameters().get("hidden.weight").grad().abs().max().item() > 1e-6);
   }
@@ -310,11 +322,11 @@ class OtherMethodsTest {
         "{'name': 'fitnets', 'featLayer': 'map', 'reference': 'PAPER', 'hintEpochs': 10,"
             + " 'decayEpochs': 8}";
     Method method = method(json);
-    double last = method.outer(inputs(1000), adversarial).terms().get("kd").item();
+    double last = method.begin(inputs(1000)).descend(adversarial).terms().get("kd").item();
     double[] alpha = {4, 4, 3.25, 2.5, 1.75, 1, 1};
     int[] epochs = {11, 15, 16, 17, 18, 19, 20};
     for (int i = 0; i < epochs.length; i++) {
-      double now = method.outer(inputs(epochs[i]), adversarial).terms().get("kd").item();
+      double now = method.begin(inputs(epochs[i])).descend(adversarial).terms().get("kd").item();
       assertEquals(alpha[i], now / last, 1e-12, "epoch " + epochs[i]);
     }
   }
@@ -340,9 +352,7 @@ class OtherMethodsTest {
             new long[] {6, to, to},
             true,
             true,
-            g,
-            Device.CPU,
-            DType.FLOAT64);
+            Init.of(new Seeds(1), "heads", DType.FLOAT64, Device.CPU));
     Tensor weight = regressor.parameters().get("weight");
     assertEquals(kernel, weight.size(2));
     Tensor map = Tensor.empty(DType.FLOAT64, Device.CPU, 2, 5, from, from).normal_(0, 1, g);
@@ -364,7 +374,7 @@ class OtherMethodsTest {
   void banksScoreAndRememberAsComputedByHand(Reference reference) {
     MemoryBanks banks =
         new MemoryBanks(
-            reference, 3, 3, 2, 1, 0.25, Generator.on(Device.CPU, 1), Device.CPU, DType.FLOAT64);
+            new MemoryBanks.Settings(reference, 1, 0.25), 3, 2, DType.FLOAT64, threeImages());
     Map<String, Tensor> state = banks.state();
     state.get("banks.student").copy_(Tensor.of(new double[] {1, 0, 0, 1, -1, 0}, 3, 2));
     state.get("banks.teacher").copy_(Tensor.of(new double[] {0, 1, 1, 0, 0, -1}, 3, 2));
@@ -422,19 +432,19 @@ class OtherMethodsTest {
   }
 
   private double contrast(String json) {
-    return method(json).outer(inputs(1), adversarial).terms().get("crd").item();
+    return method(json).begin(inputs(1)).descend(adversarial).terms().get("crd").item();
   }
 
   /** Z is a number, not a function of the embeddings. */
   @Test
   void noGradientFlowsThroughTheConstantsOfTheFirstBatch() {
     Method first = method("{'name': 'crd', 'negatives': 3}");
-    first.outer(inputs(1), adversarial).total().backward();
+    first.begin(inputs(1)).descend(adversarial).total().backward();
     double[] gradient = first.parameters().get("embed.student.weight").grad().toDoubles();
     Tensor constants = first.state().get("banks.constants").copy();
     Method set = method("{'name': 'crd', 'negatives': 3}");
     set.state().get("banks.constants").copy_(constants);
-    set.outer(inputs(1), adversarial).total().backward();
+    set.begin(inputs(1)).descend(adversarial).total().backward();
     assertArrayEquals(
         gradient, set.parameters().get("embed.student.weight").grad().toDoubles(), 1e-12);
   }
@@ -447,7 +457,7 @@ class OtherMethodsTest {
       assertArrayEquals(new long[] {LABELS.length, 128}, rows.sizes());
       assertTrue(rows.abs().max().item() <= 1 / Math.sqrt(128 / 3.0));
       double[] before = rows.toDoubles();
-      method.outer(inputs(1), adversarial);
+      method.begin(inputs(1)).descend(adversarial);
       double[] after = rows.toDoubles();
       for (int image = 0; image < LABELS.length; image++) {
         double[] then = Arrays.copyOfRange(before, image * 128, image * 128 + 128);
@@ -522,7 +532,7 @@ class OtherMethodsTest {
         "{'name': 'peer-aid', 'lambda4': 1}; PEER; did you mean lambda1?",
         "{'name': 'kd-swa'}; CLEAN; role ADVERSARIAL",
         "{'name': 'kd-swa'}; CLEAN,CLEAN; role ADVERSARIAL",
-        "{'name': 'vfd-adv'}; CLEAN,CLEAN; exactly one teacher",
+        "{'name': 'vfd-adv'}; CLEAN,CLEAN; one finished teacher",
         "{'name': 'vfd-adv', 'base': 'MART'}; CLEAN; PGD_AT, TRADES",
         "{'name': 'fitnets'}; CLEAN; method.featLayer is missing",
         "{'name': 'fitnets', 'featLayer': 'pool'}; CLEAN; needs a map",
@@ -537,9 +547,9 @@ class OtherMethodsTest {
               student = new ToyNetwork(1, 2, 4, 5, CLASSES, 3);
               teachers = new ArrayList<>();
               for (String role : roles.split(",")) {
-                add(Setting.Role.valueOf(role), 5, "pool");
+                add(Teacher.Role.valueOf(role), 5, "pool");
               }
-              Methods.create(options(json), setting());
+              TestMethods.of(options(json), setting());
             });
     assertTrue(e.getMessage().contains(message), e.getMessage());
     assertEquals(1, e.getMessage().lines().count());
@@ -547,34 +557,19 @@ class OtherMethodsTest {
 
   @Test
   void mapsThatCannotBeBroughtTogetherAreRefused() {
-    Generator g = Generator.on(Device.CPU, 1);
+    Init init = Init.of(new Seeds(1), "heads", DType.FLOAT64, Device.CPU);
     for (boolean resizes : new boolean[] {true, false}) {
       UsageException e =
           assertThrows(
               UsageException.class,
               () ->
-                  new Regressor(
-                      new long[] {5, 4, 4},
-                      new long[] {5, 7, 7},
-                      resizes,
-                      false,
-                      g,
-                      Device.CPU,
-                      DType.FLOAT64));
+                  new Regressor(new long[] {5, 4, 4}, new long[] {5, 7, 7}, resizes, false, init));
       assertTrue(e.getMessage().contains("4×4"), e.getMessage());
       assertEquals(1, e.getMessage().lines().count());
     }
     assertThrows(
         UsageException.class,
-        () ->
-            new Regressor(
-                new long[] {5, 4, 4},
-                new long[] {5, 8, 8},
-                false,
-                false,
-                g,
-                Device.CPU,
-                DType.FLOAT64),
+        () -> new Regressor(new long[] {5, 4, 4}, new long[] {5, 8, 8}, false, false, init),
         "the paper's regressor makes no map larger");
   }
 
@@ -598,22 +593,22 @@ class OtherMethodsTest {
     teachers = new ArrayList<>();
     String feature = json.contains("fitnets") ? "map" : "pool";
     if (json.contains("peer-aid")) {
-      add(Setting.Role.PEER, width, feature);
+      add(Teacher.Role.PEER, width, feature);
     } else if (json.contains("kd-swa")) {
-      add(Setting.Role.CLEAN, width, feature);
-      add(Setting.Role.ADVERSARIAL, width, feature);
+      add(Teacher.Role.CLEAN, width, feature);
+      add(Teacher.Role.ADVERSARIAL, width, feature);
     } else if (!json.contains("'alp'")) {
-      add(Setting.Role.STANDARD, width, feature);
+      add(Teacher.Role.STANDARD, width, feature);
     }
-    return Methods.create(options(json), setting());
+    return TestMethods.of(options(json), setting());
   }
 
-  private void add(Setting.Role role, int width, String feature) {
+  private void add(Teacher.Role role, int width, String feature) {
     ToyNetwork network = new ToyNetwork(10 + teachers.size(), 2, 4, width, CLASSES, 8);
-    if (role != Setting.Role.PEER) {
+    if (role != Teacher.Role.PEER) {
       network.freeze();
     }
-    teachers.add(new Setting.Teacher("toy" + teachers.size(), role, network, feature));
+    teachers.add(new Teacher("toy" + teachers.size(), role, network, feature));
   }
 
   private Options options(String json) {
@@ -621,8 +616,13 @@ class OtherMethodsTest {
     return new Options("method", object);
   }
 
-  private Setting setting() {
-    return new Setting(
+  private static MethodContext threeImages() {
+    return new MethodContext(
+        null, List.of(), CLASSES, new long[] {2, 4, 4}, new int[3], new Seeds(1), Device.CPU);
+  }
+
+  private MethodContext setting() {
+    return new MethodContext(
         student, teachers, CLASSES, new long[] {2, 4, 4}, LABELS, new Seeds(7), Device.CPU);
   }
 

@@ -5,6 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import bridge.loss.Losses;
+import bridge.method.parts.FusedTarget;
+import bridge.method.parts.Rectification;
+import bridge.method.parts.TeacherWeights;
 import bridge.torch.DType;
 import bridge.torch.Device;
 import bridge.torch.Generator;
@@ -56,12 +59,12 @@ class RectificationAndFusionTest {
     return new Rectification(rule, 1, 0.1, 1);
   }
 
-  private static Fusion fusion(Fusion.Weights weights, Fusion.From from, Fusion.Space space) {
-    return new Fusion(weights, from, space, 1, 1, true);
+  private static TeacherWeights camkd(TeacherWeights.From from) {
+    return new TeacherWeights(TeacherWeights.Rule.CAMKD, from, 1);
   }
 
-  private static Fusion camkd(Fusion.From from) {
-    return fusion(Fusion.Weights.CAMKD, from, Fusion.Space.PROB);
+  private static FusedTarget fused(FusedTarget.Space space) {
+    return new FusedTarget(space, 1, true);
   }
 
   @Test
@@ -104,14 +107,14 @@ class RectificationAndFusionTest {
 
   @Test
   void weightsAreTheVectors() {
-    Tensor raw = camkd(Fusion.From.RAW).weights(teachers, swapped(), labels);
+    Tensor raw = camkd(TeacherWeights.From.RAW).of(teachers, swapped(), labels);
     assertArrayEquals(
         new double[] {
           .429194, .400020, .170786, .272862, .316569, .410569, .444414, .316053, .239533
         },
         raw.toDoubles(),
         DIGITS);
-    Tensor rectified = camkd(Fusion.From.RECTIFIED).weights(teachers, swapped(), labels);
+    Tensor rectified = camkd(TeacherWeights.From.RECTIFIED).of(teachers, swapped(), labels);
     assertArrayEquals(
         new double[] {
           .378715, .328740, .292545, .332250, .276646, .391104, .407973, .250665, .341362
@@ -122,21 +125,21 @@ class RectificationAndFusionTest {
 
   @Test
   void fusedTargetAndItsDivergencesAreTheVectors() {
-    Fusion fusion = camkd(Fusion.From.RAW);
-    Tensor a = fusion.weights(teachers, swapped(), labels);
+    Tensor a = camkd(TeacherWeights.From.RAW).of(teachers, swapped(), labels);
+    FusedTarget fusion = fused(FusedTarget.Space.PROB);
     assertArrayEquals(
         new double[] {
           .783294, .103950, .021656, .043205, .047895, .055490, .202857, .650696, .033960, .056997,
           .067436, .068865, .118273, .097243, .648183
         },
-        fusion.target(a, swapped()).toDoubles(),
+        fusion.of(a, swapped()).toDoubles(),
         DIGITS);
     double adv = fusion.divergence(a, swapped(), sAdv).item();
     double nat = fusion.divergence(a, swapped(), sNat).item();
     assertEquals(0.552164, adv, DIGITS);
     assertEquals(0.161108, nat, DIGITS);
     assertEquals(0.486988, 5 * adv / 6 + nat / 6, DIGITS);
-    Fusion loss = fusion(Fusion.Weights.CAMKD, Fusion.From.RAW, Fusion.Space.LOSS);
+    FusedTarget loss = fused(FusedTarget.Space.LOSS);
     assertEquals(0.682222, loss.divergence(a, swapped(), sAdv).item(), DIGITS);
   }
 
@@ -149,10 +152,9 @@ class RectificationAndFusionTest {
                 () -> Tensor.empty(DType.FLOAT64, Device.CPU, 3, 5).normal_(0, 5, g))
             .limit(4)
             .toList();
-    for (var weights : Fusion.Weights.values()) {
-      Tensor a =
-          fusion(weights, Fusion.From.RAW, Fusion.Space.PROB).weights(logits, logits, labels);
-      String where = weights + ", seed " + seed;
+    for (var rule : TeacherWeights.Rule.values()) {
+      Tensor a = new TeacherWeights(rule, TeacherWeights.From.RAW, 1).of(logits, logits, labels);
+      String where = rule + ", seed " + seed;
       assertArrayEquals(new double[] {1, 1, 1}, a.sum(1).toDoubles(), 1e-9, where);
       assertTrue(a.min().item() >= 0, where);
     }
@@ -175,11 +177,11 @@ class RectificationAndFusionTest {
     double all = Arrays.stream(h).sum();
     double[] entropy = Arrays.stream(h).map(v -> (1 - v / all) / 2).toArray();
     double[] lead = Arrays.stream(margin).map(v -> Math.exp(v / 0.5)).toArray();
-    check(Fusion.Weights.SOFTNEG, shares(negative));
-    check(Fusion.Weights.TRUEPROB, shares(confidence));
-    check(Fusion.Weights.ENTROPY, entropy);
-    check(Fusion.Weights.MARGIN, shares(lead));
-    check(Fusion.Weights.UNIFORM, new double[] {1. / 3, 1. / 3, 1. / 3});
+    check(TeacherWeights.Rule.SOFTNEG, shares(negative));
+    check(TeacherWeights.Rule.TRUEPROB, shares(confidence));
+    check(TeacherWeights.Rule.ENTROPY, entropy);
+    check(TeacherWeights.Rule.MARGIN, shares(lead));
+    check(TeacherWeights.Rule.UNIFORM, new double[] {1. / 3, 1. / 3, 1. / 3});
   }
 
   private static double[] shares(double[] values) {
@@ -187,10 +189,10 @@ class RectificationAndFusionTest {
     return Arrays.stream(values).map(v -> v / sum).toArray();
   }
 
-  private void check(Fusion.Weights weights, double[] expected) {
-    Fusion fusion = new Fusion(weights, Fusion.From.RAW, Fusion.Space.PROB, 1, 0.5, true);
-    Tensor a = fusion.weights(teachers, teachers, labels);
-    assertArrayEquals(expected, a.select(0, 0).toDoubles(), 1e-9, weights.name());
+  private void check(TeacherWeights.Rule rule, double[] expected) {
+    TeacherWeights weights = new TeacherWeights(rule, TeacherWeights.From.RAW, 0.5);
+    Tensor a = weights.of(teachers, teachers, labels);
+    assertArrayEquals(expected, a.select(0, 0).toDoubles(), 1e-9, rule.name());
   }
 
   @Test
@@ -247,18 +249,18 @@ class RectificationAndFusionTest {
 
   @Test
   void logitFusionIsTheSoftmaxOfTheWeightedMean() {
-    Fusion plain =
-        new Fusion(Fusion.Weights.UNIFORM, Fusion.From.RAW, Fusion.Space.LOGIT, 2, 1, false);
-    Tensor a = plain.weights(teachers, teachers, labels);
+    FusedTarget plain = new FusedTarget(FusedTarget.Space.LOGIT, 2, false);
+    TeacherWeights uniform =
+        new TeacherWeights(TeacherWeights.Rule.UNIFORM, TeacherWeights.From.RAW, 1);
+    Tensor a = uniform.of(teachers, teachers, labels);
     Tensor mean =
         teachers.get(0).add(teachers.get(1)).add(teachers.get(2)).div(3).div(2).softmax(1);
-    assertArrayEquals(mean.toDoubles(), plain.target(a, teachers).toDoubles(), 1e-12);
-    Fusion aligned =
-        new Fusion(Fusion.Weights.UNIFORM, Fusion.From.RAW, Fusion.Space.LOGIT, 2, 1, true);
+    assertArrayEquals(mean.toDoubles(), plain.of(a, teachers).toDoubles(), 1e-12);
+    FusedTarget aligned = new FusedTarget(FusedTarget.Space.LOGIT, 2, true);
     List<Tensor> louder = List.of(teachers.get(0).mul(9), teachers.get(1), teachers.get(2));
     assertArrayEquals(
-        aligned.target(a, teachers).toDoubles(),
-        aligned.target(a, louder).toDoubles(),
+        aligned.of(a, teachers).toDoubles(),
+        aligned.of(a, louder).toDoubles(),
         1e-9,
         "a teacher's scale does not matter");
   }

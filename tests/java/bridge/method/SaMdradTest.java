@@ -6,8 +6,16 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import bridge.Options;
 import bridge.UsageException;
+import bridge.method.parts.FeatureAlignment;
+import bridge.method.parts.FusedTarget;
+import bridge.method.parts.Head;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Rectification;
+import bridge.method.parts.Teacher;
+import bridge.method.parts.TeacherWeights;
 import bridge.torch.DType;
 import bridge.torch.Device;
 import bridge.torch.Generator;
@@ -58,22 +66,22 @@ class SaMdradTest {
       all.add("{\"rectify\":\"%s\"}".formatted(rule));
       all.add("{\"rectify\":\"%s\",\"rectifyStrength\":0.4,\"temperature\":3}".formatted(rule));
     }
-    for (var branches : SaMdrad.Branches.values()) {
+    for (var branches : SaMdradSettings.Branches.values()) {
       all.add("{\"rectifyBranches\":\"%s\"}".formatted(branches));
     }
-    for (var weights : Fusion.Weights.values()) {
-      for (var from : Fusion.From.values()) {
+    for (var weights : TeacherWeights.Rule.values()) {
+      for (var from : TeacherWeights.From.values()) {
         all.add("{\"fusionWeights\":\"%s\",\"weightsFrom\":\"%s\"}".formatted(weights, from));
       }
     }
-    for (var space : Fusion.Space.values()) {
+    for (var space : FusedTarget.Space.values()) {
       all.add("{\"fusionSpace\":\"%s\",\"temperature\":2}".formatted(space));
     }
     all.add("{\"fusionSpace\":\"LOGIT\",\"standardiseLogits\":false}");
-    for (var input : SaMdrad.TeacherInput.values()) {
+    for (var input : SaMdradSettings.TeacherInput.values()) {
       all.add("{\"teacherInput\":\"%s\"}".formatted(input));
     }
-    for (var target : SaMdrad.FeatTarget.values()) {
+    for (var target : SaMdradSettings.FeatTarget.values()) {
       all.add("{\"featTarget\":\"%s\",\"teacherInput\":\"CLEAN\"}".formatted(target));
     }
     for (var distance : FeatureAlignment.Distance.values()) {
@@ -84,7 +92,7 @@ class SaMdradTest {
                 .formatted(distance, head, layer));
       }
     }
-    for (var inner : SaMdrad.InnerLoss.values()) {
+    for (var inner : SaMdradSettings.InnerLoss.values()) {
       all.add("{\"innerLoss\":\"%s\",\"temperature\":2}".formatted(inner));
     }
     all.add("{\"temperature\":4,\"teacherOnlyT\":true}");
@@ -100,7 +108,7 @@ class SaMdradTest {
     SaMdrad method = method(json, 3);
     Inputs inputs = inputs(2);
     Tensor adversarial = moved(inputs.images());
-    method.outer(inputs, adversarial).total().backward();
+    method.begin(inputs).descend(adversarial).total().backward();
     Map<String, Tensor> all = new LinkedHashMap<>(student.parameters());
     all.putAll(method.parameters());
     all.forEach(
@@ -109,7 +117,8 @@ class SaMdradTest {
           for (long at : new long[] {0, parameter.numel() / 2, parameter.numel() - 1}) {
             double exact = gradient == null ? 0 : gradient.flatten(0).select(0, at).item();
             double measured =
-                difference(parameter, at, () -> method.outer(inputs, adversarial).total().item());
+                difference(
+                    parameter, at, () -> method.begin(inputs).descend(adversarial).total().item());
             assertEquals(measured, exact, TOLERANCE * Math.max(1, Math.abs(measured)), name);
           }
         });
@@ -124,7 +133,7 @@ class SaMdradTest {
     SaMdrad method =
         method(weighted ? json.replace("}", ",\"fusionWeights\":\"UNIFORM\"}") : json, 3);
     Tensor x = moved(inputs.images()).requiresGrad_(true);
-    var objective = method.inner(inputs).orElseThrow();
+    var objective = method.begin(inputs).objective().orElseThrow();
     Tensor gradient = objective.at(x).gradient(x).flatten(0);
     for (long at : new long[] {0, 17, x.numel() - 1}) {
       double measured = difference(x, at, () -> objective.at(x).item());
@@ -149,12 +158,12 @@ class SaMdradTest {
   @Test
   void teachersGetNoGradientAndTargetsPassNone() {
     SaMdrad method = method("{\"featTarget\":\"ADV_IF_CORRECT\"}", 3);
-    for (Setting.Teacher teacher : teachers) {
+    for (Teacher teacher : teachers) {
       teacher.network().parameters().values().forEach(p -> p.requiresGrad_(true));
     }
     Inputs inputs = inputs(2);
-    method.outer(inputs, moved(inputs.images())).total().backward();
-    for (Setting.Teacher teacher : teachers) {
+    method.begin(inputs).descend(moved(inputs.images())).total().backward();
+    for (Teacher teacher : teachers) {
       teacher.network().parameters().forEach((name, p) -> assertTrue(p.grad() == null, name));
     }
   }
@@ -167,7 +176,7 @@ class SaMdradTest {
     List<Double> values = new ArrayList<>();
     for (String space : List.of("PROB", "LOSS")) {
       SaMdrad method = method("{\"fusionSpace\":\"%s\",\"temperature\":2}".formatted(space), 3);
-      Loss loss = method.outer(inputs, adversarial);
+      Loss loss = method.begin(inputs).descend(adversarial);
       loss.total().backward();
       gradients.add(student.parameters().get("fc.weight").grad().toDoubles());
       values.add(loss.total().item());
@@ -181,7 +190,7 @@ class SaMdradTest {
   @Test
   void termsSumToTheTotalAndHaveNames() {
     Inputs inputs = inputs(2);
-    Loss loss = method("{}", 3).outer(inputs, moved(inputs.images()));
+    Loss loss = method("{}", 3).begin(inputs).descend(moved(inputs.images()));
     assertEquals(
         List.of("adv", "nat", "ce", "featAdv", "featNat"), List.copyOf(loss.terms().keySet()));
     double sum = loss.terms().values().stream().mapToDouble(Tensor::item).sum();
@@ -192,9 +201,9 @@ class SaMdradTest {
   void featuresBeginAtTheirEpoch() {
     SaMdrad method = method("{\"featStartEpoch\":3}", 2);
     Inputs before = inputs(2);
-    assertFalse(method.outer(before, before.images()).terms().containsKey("featAdv"));
+    assertFalse(method.begin(before).descend(before.images()).terms().containsKey("featAdv"));
     Inputs after = inputs(3);
-    assertTrue(method.outer(after, after.images()).terms().containsKey("featAdv"));
+    assertTrue(method.begin(after).descend(after.images()).terms().containsKey("featAdv"));
   }
 
   @Test
@@ -202,10 +211,10 @@ class SaMdradTest {
     SaMdrad method = method("{}", 2);
     Inputs inputs = inputs(1);
     Tensor adversarial = moved(inputs.images());
-    method.outer(inputs, adversarial);
+    method.begin(inputs).descend(adversarial);
     Map<String, Double> told = method.epochSummary();
     double weights = 0;
-    for (Setting.Teacher teacher : teachers) {
+    for (Teacher teacher : teachers) {
       Tensor right = teacher.network().logits(adversarial).argmax(1).eq(inputs.labels());
       double accuracy = right.to(DType.FLOAT64).mean().item();
       assertEquals(accuracy, told.get(teacher.name() + ".accuracyAdv"), 1e-12);
@@ -219,7 +228,7 @@ class SaMdradTest {
   @Test
   void nothingCountsAsRectifiedWhereNothingIs() {
     SaMdrad method = method("{\"rectify\":\"NONE\"}", 2);
-    method.outer(inputs(1), inputs(1).images());
+    method.begin(inputs(1)).descend(inputs(1).images());
     assertEquals(0, method.epochSummary().get("toy0.rectified"));
   }
 
@@ -228,20 +237,20 @@ class SaMdradTest {
     SaMdrad method = method("{\"innerLoss\":\"KL_FUSED\"}", 2);
     Inputs first = inputs(2);
     Tensor adversarial = moved(first.images());
-    double alone = method.outer(first, adversarial).total().item();
-    method.inner(first);
-    assertEquals(alone, method.outer(first, adversarial).total().item(), 0);
+    double alone = method.begin(first).descend(adversarial).total().item();
+    method.begin(first);
+    assertEquals(alone, method.begin(first).descend(adversarial).total().item(), 0);
     Inputs other = new Inputs(first.images().mul(0.5), first.labels(), first.indices(), 2, 2, 1);
     double fresh =
-        method("{\"innerLoss\":\"KL_FUSED\"}", 2).outer(other, adversarial).total().item();
-    assertEquals(fresh, method.outer(other, adversarial).total().item(), 1e-12);
+        method("{\"innerLoss\":\"KL_FUSED\"}", 2).begin(other).descend(adversarial).total().item();
+    assertEquals(fresh, method.begin(other).descend(adversarial).total().item(), 1e-12);
   }
 
   @Test
   void oneTeacherHasAllTheWeight() {
-    for (var weights : Fusion.Weights.values()) {
+    for (var weights : TeacherWeights.Rule.values()) {
       SaMdrad method = method("{\"fusionWeights\":\"%s\"}".formatted(weights), 1);
-      method.outer(inputs(1), inputs(1).images());
+      method.begin(inputs(1)).descend(inputs(1).images());
       assertEquals(1, method.epochSummary().get("toy0.weight"), 1e-12, weights.name());
     }
   }
@@ -252,10 +261,10 @@ class SaMdradTest {
     Inputs inputs = inputs(1);
     Tensor adversarial = moved(inputs.images());
     Map<String, Tensor> plain =
-        method("{%s}".formatted(more), 2).outer(inputs, adversarial).terms();
+        method("{%s}".formatted(more), 2).begin(inputs).descend(adversarial).terms();
     SaMdrad method =
         method("{\"balance\":\"MTARD\",\"weightLearnRate\":0.4,%s}".formatted(more), 2);
-    Map<String, Tensor> balanced = method.outer(inputs, adversarial).terms();
+    Map<String, Tensor> balanced = method.begin(inputs).descend(adversarial).terms();
     double share = 0.75 + 0.4 * (0.5 - 0.75); // at the first step neither has fallen
     Map<String, Double> told = method.epochSummary();
     assertEquals(share, told.get("shareAdv"), 1e-12);
@@ -289,9 +298,10 @@ class SaMdradTest {
   void differentInputsForTheTeachersGiveDifferentLosses() {
     Inputs inputs = inputs(1);
     Tensor adversarial = moved(inputs.images());
-    double adv = method("{\"teacherInput\":\"ADV\"}", 2).outer(inputs, adversarial).total().item();
+    double adv =
+        method("{\"teacherInput\":\"ADV\"}", 2).begin(inputs).descend(adversarial).total().item();
     double clean =
-        method("{\"teacherInput\":\"CLEAN\"}", 2).outer(inputs, adversarial).total().item();
+        method("{\"teacherInput\":\"CLEAN\"}", 2).begin(inputs).descend(adversarial).total().item();
     assertNotEquals(adv, clean, 1e-9);
   }
 
@@ -312,7 +322,7 @@ class SaMdradTest {
   // ---- what the tests work on --------------------------------------------------------------
 
   private ToyNetwork student;
-  private List<Setting.Teacher> teachers;
+  private List<Teacher> teachers;
 
   private SaMdrad method(String json, int count) {
     student = new ToyNetwork(1, 2, 4, 5, CLASSES, 3);
@@ -321,12 +331,12 @@ class SaMdradTest {
       ToyNetwork teacher = new ToyNetwork(10 + k, 2, 4, 6 + k, CLASSES, 8);
       teacher.freeze();
       String feature = json.contains("\"map\"") ? "map" : "pool";
-      teachers.add(new Setting.Teacher("toy" + k, Setting.Role.STANDARD, teacher, feature));
+      teachers.add(new Teacher("toy" + k, Teacher.Role.STANDARD, teacher, feature));
     }
     JsonObject options = JsonParser.parseString(json).getAsJsonObject();
     options.addProperty("name", "sa-mdrad");
-    Setting setting =
-        new Setting(
+    MethodContext setting =
+        new MethodContext(
             student,
             teachers,
             CLASSES,
@@ -334,7 +344,7 @@ class SaMdradTest {
             new int[] {0, 1, 2},
             new Seeds(7),
             Device.CPU);
-    return (SaMdrad) Methods.create(new Options("method", options), setting);
+    return (SaMdrad) TestMethods.of(options, setting);
   }
 
   private static Inputs inputs(int epoch) {

@@ -2,7 +2,9 @@ package bridge.method;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import bridge.Options;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Teacher;
 import bridge.model.Network;
 import bridge.torch.DType;
 import bridge.torch.Device;
@@ -42,7 +44,7 @@ abstract class ToyTest {
   record Variant(String json, int teachers) {}
 
   ToyNetwork student;
-  List<Setting.Teacher> teachers;
+  List<Teacher> teachers;
 
   void networks(int count) {
     student = new ToyNetwork(1, 2, 4, 5, CLASSES, 3);
@@ -50,14 +52,14 @@ abstract class ToyTest {
     for (int k = 0; k < count; k++) {
       ToyNetwork teacher = new ToyNetwork(10 + k, 2, 4, 6 + k, CLASSES, 8);
       teacher.freeze();
-      Setting.Role role = k == 0 ? Setting.Role.ADVERSARIAL : Setting.Role.CLEAN;
+      Teacher.Role role = k == 0 ? Teacher.Role.ADVERSARIAL : Teacher.Role.CLEAN;
       // a vector and maps, so that features go from smaller to larger and back
-      teachers.add(new Setting.Teacher("toy" + k, role, teacher, k == 1 ? "pool" : "map"));
+      teachers.add(new Teacher("toy" + k, role, teacher, k == 1 ? "pool" : "map"));
     }
   }
 
-  static Setting setting(Network student, List<Setting.Teacher> teachers) {
-    return new Setting(
+  static MethodContext setting(Network student, List<Teacher> teachers) {
+    return new MethodContext(
         student,
         teachers,
         CLASSES,
@@ -67,9 +69,9 @@ abstract class ToyTest {
         Device.CPU);
   }
 
-  static Method create(String json, Setting setting) {
+  static Method create(String json, MethodContext setting) {
     JsonObject options = JsonParser.parseString(json.replace('\'', '"')).getAsJsonObject();
-    return Methods.create(new Options("method", options), setting);
+    return TestMethods.of(options, setting);
   }
 
   Method method(Variant variant) {

@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
 import bridge.checkpoint.TensorFile;
+import bridge.method.GoldenLossesTest;
+import bridge.method.Methods;
 import bridge.model.Network;
 import bridge.torch.DType;
 import bridge.torch.Scope;
@@ -11,8 +13,11 @@ import bridge.torch.Tensor;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
 /**
@@ -29,18 +34,33 @@ class GoldenTrajectoriesTest {
   /** What the inputs' tensors with a network's logits of the first batch begin with. */
   private static final String ANSWERS = "eval_logits_first_batch_";
 
+  private static List<String> cases() throws IOException {
+    try (Stream<java.nio.file.Path> files = Files.list(Trajectory.FOLDER)) {
+      return files
+          .map(f -> f.getFileName().toString())
+          .filter(f -> f.endsWith(".json") && !f.equals("inputs.json"))
+          .map(f -> f.replace(".json", ""))
+          .sorted()
+          .toList();
+    }
+  }
+
+  /** A new method needs a case here or among the losses. */
+  @Test
+  void everyMethodHasAGoldenCase() throws IOException {
+    Set<String> covered = new TreeSet<>(GoldenLossesTest.methods());
+    for (String name : cases()) {
+      try (Scope _ = Scope.open("golden");
+          Trajectory golden = new Trajectory(name)) {
+        covered.add(golden.method().text("name", null));
+      }
+    }
+    assertEquals(Methods.names(), List.copyOf(covered));
+  }
+
   @TestFactory
   Stream<DynamicTest> trajectoriesAreThoseOfThePublicCode() throws IOException {
-    List<String> cases;
-    try (Stream<java.nio.file.Path> files = Files.list(Trajectory.FOLDER)) {
-      cases =
-          files
-              .map(f -> f.getFileName().toString())
-              .filter(f -> f.endsWith(".json") && !f.equals("inputs.json"))
-              .map(f -> f.replace(".json", ""))
-              .sorted()
-              .toList();
-    }
+    List<String> cases = cases();
     assertFalse(cases.isEmpty());
     return cases.stream().map(name -> DynamicTest.dynamicTest(name, () -> follow(name)));
   }

@@ -6,7 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import bridge.Options;
 import bridge.attack.Pgd;
 import bridge.attack.Start;
-import bridge.method.Setting;
+import bridge.method.Methods;
+import bridge.method.parts.Teacher;
 import bridge.model.ModelSpec;
 import bridge.train.TinyRuns.Heard;
 import com.google.gson.JsonObject;
@@ -133,7 +134,7 @@ final class PaperRecipesTest {
     Recipes.set(recipe, "student.model=" + narrow(read.student.model()));
     for (int i = 0; i < read.teachers.size(); i++) {
       String model = read.teachers.get(i).model();
-      if (read.teachers.get(i).role() == Setting.Role.PEER) {
+      if (read.teachers.get(i).role() == Teacher.Role.PEER) {
         Recipes.set(recipe, "teachers[%d].model=%s".formatted(i, narrow(model)));
       } else {
         assertTrue(model.contains("@"), model);
@@ -150,6 +151,17 @@ final class PaperRecipesTest {
 
   private static String narrow(String model) {
     return model.replaceFirst("^wrn-34-10$", "wrn-10-1");
+  }
+
+  /** A new method needs a recipe that runs on data that anybody has. */
+  @Test
+  void everyMethodHasARecipeOnFashionMnist() {
+    List<String> wanted = Methods.names().stream().map(m -> m + "-fashion-mnist").toList();
+    assertEquals(wanted, fashionMnist());
+    for (String name : wanted) {
+      JsonObject method = Recipes.load(name).getAsJsonObject("method");
+      assertEquals(name, method.get("name").getAsString() + "-fashion-mnist");
+    }
   }
 
   static List<String> fashionMnist() {

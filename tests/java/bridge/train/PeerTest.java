@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import bridge.checkpoint.TensorFile;
-import bridge.method.Setting;
+import bridge.method.parts.Teacher;
 import bridge.torch.Device;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
@@ -100,6 +100,6 @@ final class PeerTest {
     assertEquals(Average.Kind.SWA, recipe.average.kind());
     assertEquals(bridge.attack.Start.GAUSSIAN, recipe.attack().start());
     assertEquals(1, recipe.teachers.size());
-    assertEquals(Setting.Role.PEER, recipe.teachers.get(0).role());
+    assertEquals(Teacher.Role.PEER, recipe.teachers.get(0).role());
   }
 }

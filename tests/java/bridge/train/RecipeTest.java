@@ -8,14 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import bridge.Options;
 import bridge.UsageException;
 import bridge.method.Methods;
-import bridge.method.Setting;
-import bridge.model.ModelSpec;
-import bridge.model.Models;
-import bridge.model.Network;
-import bridge.model.Normalisation;
-import bridge.torch.Device;
-import bridge.torch.Scope;
-import bridge.torch.Seeds;
+import bridge.method.parts.Teacher;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.io.IOException;
@@ -72,10 +65,7 @@ final class RecipeTest {
     Recipe recipe = Recipe.from(Recipes.load(name));
     assertEquals(name, recipe.name());
     JsonObject resolved = recipe.resolved().deepCopy();
-    resolved.add("method", Recipes.load(name).get("method")); // the method reads its own
-    JsonObject again = Recipe.from(resolved).resolved().deepCopy();
-    again.add("method", resolved.get("method"));
-    assertEquals(resolved, again);
+    assertEquals(resolved, Recipe.from(resolved.deepCopy()).resolved());
   }
 
   @Test
@@ -126,7 +116,7 @@ final class RecipeTest {
   void methodOptionsAreWrittenDownCompletely() {
     JsonObject json = JsonParser.parseString("{\"name\": \"sa-mdrad\"}").getAsJsonObject();
     Options options = new Options("method", json);
-    create(options, "models/fmnist-resnet.pt");
+    create(options);
     assertEquals(
         Set.of(
             "name",
@@ -157,28 +147,12 @@ final class RecipeTest {
             "featDistance"),
         options.resolved().keySet());
     Options again = new Options("method", options.resolved().deepCopy());
-    create(again, "models/fmnist-resnet.pt");
+    create(again);
     assertEquals(options.resolved(), again.resolved());
   }
 
-  private static void create(Options options, String... teachers) {
-    try (Scope _ = Scope.open("test")) {
-      Network student = network("resnet8:width=2,stride=2");
-      List<Setting.Teacher> all =
-          java.util.Arrays.stream(teachers)
-              .map(RecipeTest::network)
-              .map(t -> new Setting.Teacher(t.name(), Setting.Role.STANDARD, t, t.penultimate()))
-              .toList();
-      long[] shape = {1, 28, 28};
-      int[] labels = {0, 1, 2};
-      Methods.create(
-          options, new Setting(student, all, 10, shape, labels, new Seeds(1), Device.CPU));
-    }
-  }
-
-  private static Network network(String model) {
-    return Models.build(
-        ModelSpec.parse(model), 1, 10, 28, Normalisation.NONE, new Seeds(1), Device.CPU);
+  private static void create(Options options) {
+    Methods.read(options, List.of(Teacher.Role.STANDARD));
   }
 
   @Test
@@ -228,15 +202,16 @@ final class RecipeTest {
     "pgd-at,   temperature, known here: name",
     "standard, steps,       known here: name"
   })
-  void unknownMethodOptionsAreRefused(String method, String key, String hint) {
-    JsonObject json = new JsonObject();
-    json.addProperty("name", method);
-    json.addProperty(key, 1);
-    String[] teachers =
-        method.equals("sa-mdrad") ? new String[] {"models/fmnist-resnet.pt"} : new String[0];
-    var e = assertThrows(UsageException.class, () -> create(new Options("method", json), teachers));
-    assertTrue(e.getMessage().startsWith("unknown key method." + key + "; "), e.getMessage());
-    assertTrue(e.getMessage().contains(hint), e.getMessage());
+  void unknownMethodOptionsAreRefusedBeforeAnythingIsLoaded(
+      String method, String key, String hint) {
+    String teachers = method.equals("sa-mdrad") ? "[{\"model\": \"no-such-file.pt\"}]" : "[]";
+    String message =
+        refused(
+            "data=cifar10:/no/such/folder",
+            "teachers=" + teachers,
+            "method={\"name\": \"%s\", \"%s\": 1}".formatted(method, key));
+    assertTrue(message.startsWith("unknown key method." + key + "; "), message);
+    assertTrue(message.contains(hint), message);
   }
 
   @ParameterizedTest

@@ -74,7 +74,7 @@ final class TeacherPrecisionTest {
     Recipe recipe = Recipe.from(recipe("method=" + method, TEACHERS));
     assertEquals(Precision.FLOAT32, recipe.teachers.get(0).precision());
     assertEquals(Precision.BFLOAT16, recipe.teachers.get(1).precision());
-    assertEquals(name, recipe.method.resolved().get("name").getAsString());
+    assertEquals(name, recipe.resolved().getAsJsonObject("method").get("name").getAsString());
   }
 
   @Test

@@ -6,7 +6,7 @@ import bridge.attack.Norm;
 import bridge.attack.Pgd;
 import bridge.attack.Start;
 import bridge.checkpoint.TensorFile;
-import bridge.method.Setting;
+import bridge.method.parts.Teacher;
 import bridge.model.ModelSpec;
 import bridge.model.Models;
 import bridge.model.Network;
@@ -175,27 +175,27 @@ final class Trajectory implements AutoCloseable {
   }
 
   /** A network's file and role. */
-  record Teacher(String file, Setting.Role role, String feature) {}
+  record TeacherFile(String file, Teacher.Role role, String feature) {}
 
-  List<Teacher> teachers() {
+  List<TeacherFile> teachers() {
     if (card.get("teachers") instanceof JsonObject named) {
       return named.keySet().stream()
-          .map(file -> new Teacher(file, role(file.equals("teacher_adv")), null))
+          .map(file -> new TeacherFile(file, role(file.equals("teacher_adv")), null))
           .toList();
     }
     return card.getAsJsonArray("teachers").asList().stream()
         .map(JsonElement::getAsJsonObject)
         .map(
             t ->
-                new Teacher(
+                new TeacherFile(
                     t.get("network").getAsString(),
-                    Setting.Role.valueOf(t.get("role").getAsString()),
+                    Teacher.Role.valueOf(t.get("role").getAsString()),
                     t.has("feature") ? t.get("feature").getAsString() : null))
         .toList();
   }
 
-  private static Setting.Role role(boolean adversarial) {
-    return adversarial ? Setting.Role.ADVERSARIAL : Setting.Role.CLEAN;
+  private static Teacher.Role role(boolean adversarial) {
+    return adversarial ? Teacher.Role.ADVERSARIAL : Teacher.Role.CLEAN;
   }
 
   Network network(String file, DType type) {

@@ -5,11 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import bridge.attack.Pgd;
 import bridge.gradient.Objective;
-import bridge.method.Inputs;
-import bridge.method.Loss;
 import bridge.method.Method;
-import bridge.method.Methods;
-import bridge.method.Setting;
+import bridge.method.TestMethods;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Teacher;
 import bridge.model.Network;
 import bridge.torch.DType;
 import bridge.torch.Device;
@@ -55,9 +56,9 @@ final class TrajectoryRun {
     this.wide = wide;
     student = passes.record("student", golden.network("student_initial", type));
     method =
-        Methods.create(
+        TestMethods.of(
             golden.method(),
-            new Setting(
+            new MethodContext(
                 student,
                 golden.teachers().stream().map(this::teacher).toList(),
                 golden.classes(),
@@ -72,15 +73,15 @@ final class TrajectoryRun {
     pgd = golden.pgd();
   }
 
-  private Setting.Teacher teacher(Trajectory.Teacher teacher) {
-    boolean peer = teacher.role() == Setting.Role.PEER;
+  private Teacher teacher(Trajectory.TeacherFile teacher) {
+    boolean peer = teacher.role() == Teacher.Role.PEER;
     String file = teacher.file();
     Network network = passes.record(peer ? "peer" : file, golden.network(file, type));
     if (!peer) {
       network.freeze();
     }
     String feature = teacher.feature() == null ? network.penultimate() : teacher.feature();
-    return new Setting.Teacher(file, teacher.role(), network, feature);
+    return new Teacher(file, teacher.role(), network, feature);
   }
 
   private void begin() {
@@ -111,7 +112,7 @@ final class TrajectoryRun {
     Tensor[] made = {x};
     Loss loss = step.take(inputs, climbed -> made[0] = attack(climbed, i, x));
     flipped |= wide != null && largest(made[0].sub(wide.adversarial.get(i))) > FLIPPED;
-    double rate = optimizer.baseLearningRate() * inputs.rate();
+    double rate = optimizer.baseLearningRate() * inputs.scheduleFactor();
     assertEquals(golden.learningRate(i), rate, 1e-15, at(i, "learning rate"));
     check(i, "loss", loss.total().item());
     checkTerms(i, loss);

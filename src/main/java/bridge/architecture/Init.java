@@ -27,23 +27,30 @@ public final class Init {
   private final Generator generator;
 
   private final Device device;
+  private final DType type;
   private final Convolutions convolutions;
 
-  private Init(Generator generator, Device device, Convolutions convolutions) {
+  private Init(Generator generator, Device device, DType type, Convolutions convolutions) {
     this.generator = generator;
     this.device = device;
+    this.type = type;
     this.convolutions = convolutions;
   }
 
   /** First values from the stream "init" of these seeds, for parameters on this device. */
   public static Init of(Seeds seeds, Device device) {
-    Generator generator = Generator.on(Device.CPU, seeds.derive("init"));
-    return new Init(generator, device, Convolutions.UNIFORM_FAN_IN);
+    return of(seeds, "init", DType.FLOAT32, device);
+  }
+
+  /** First values of this type from a stream of these seeds, for parameters on this device. */
+  public static Init of(Seeds seeds, String stream, DType type, Device device) {
+    Generator generator = Generator.on(Device.CPU, seeds.derive(stream));
+    return new Init(generator, device, type, Convolutions.UNIFORM_FAN_IN);
   }
 
   /** Memory on this device, not filled: for networks whose weights a checkpoint gives. */
   public static Init unset(Device device) {
-    return new Init(null, device, Convolutions.UNIFORM_FAN_IN);
+    return new Init(null, device, DType.FLOAT32, Convolutions.UNIFORM_FAN_IN);
   }
 
   /** Shapes without memory. */
@@ -53,7 +60,7 @@ public final class Init {
 
   /** The same stream, with convolutions drawn another way. */
   Init with(Convolutions other) {
-    return new Init(generator, device, other);
+    return new Init(generator, device, type, other);
   }
 
   /** The weight [out, in / groups, k, k] of a convolution. */
@@ -75,7 +82,7 @@ public final class Init {
   }
 
   /** Uniform in ±1/√fanIn. */
-  Tensor uniform(long fanIn, long... shape) {
+  public Tensor uniform(long fanIn, long... shape) {
     return within(1 / Math.sqrt(fanIn), shape);
   }
 
@@ -88,19 +95,19 @@ public final class Init {
 
   private Tensor within(double bound, long... shape) {
     return generator == null
-        ? Tensor.empty(DType.FLOAT32, device, shape)
-        : Tensor.uniform(-bound, bound, generator, Device.CPU, shape).to(device);
+        ? Tensor.empty(type, device, shape)
+        : Tensor.empty(type, Device.CPU, shape).uniform_(-bound, bound, generator).to(device);
   }
 
   /** Normal around 0. */
   Tensor normal(double std, long... shape) {
     return generator == null
-        ? Tensor.empty(DType.FLOAT32, device, shape)
-        : Tensor.empty(DType.FLOAT32, Device.CPU, shape).normal_(0, std, generator).to(device);
+        ? Tensor.empty(type, device, shape)
+        : Tensor.empty(type, Device.CPU, shape).normal_(0, std, generator).to(device);
   }
 
   Tensor constant(double value, long... shape) {
-    return Tensor.full(value, DType.FLOAT32, device, shape);
+    return Tensor.full(value, type, device, shape);
   }
 
   /** These values, one for each channel of a map [N, C, H, W]. */

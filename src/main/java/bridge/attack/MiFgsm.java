@@ -2,7 +2,7 @@ package bridge.attack;
 
 import bridge.UsageException;
 import bridge.gradient.Objective;
-import bridge.loss.Losses;
+import bridge.loss.Objectives;
 import bridge.model.Mode;
 import bridge.model.Network;
 import bridge.torch.Generator;
@@ -40,12 +40,12 @@ public record MiFgsm(Ball ball, double stepSize, int steps, double decay) implem
 
   @Override
   public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
-    return climb(network, x -> Losses.crossEntropy(network.logits(x), labels), images);
+    return climb(network, Objectives.crossEntropy(network).with(labels), images);
   }
 
   /** The targeted form: down the cross-entropy with {@code targets}, int64 [N]. */
   public Tensor towards(Network network, Tensor images, Tensor targets, Generator noise) {
-    return climb(network, x -> Losses.crossEntropy(network.logits(x), targets).neg(), images);
+    return climb(network, Objectives.targetedCrossEntropy(network).with(targets), images);
   }
 
   private Tensor climb(Network network, Objective objective, Tensor images) {

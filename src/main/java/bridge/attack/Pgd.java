@@ -3,7 +3,7 @@ package bridge.attack;
 import bridge.Options;
 import bridge.UsageException;
 import bridge.gradient.Objective;
-import bridge.loss.Losses;
+import bridge.loss.Objectives;
 import bridge.model.Mode;
 import bridge.model.Network;
 import bridge.torch.Generator;
@@ -60,7 +60,7 @@ public record Pgd(String name, Ball ball, double stepSize, int steps, Start star
 
   @Override
   public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
-    return perturb(network, x -> Losses.crossEntropy(network.logits(x), labels), images, noise);
+    return perturb(network, Objectives.crossEntropy(network).with(labels), images, noise);
   }
 
   /**
@@ -68,8 +68,7 @@ public record Pgd(String name, Ball ball, double stepSize, int steps, Start star
    * the cross-entropy with them.
    */
   public Tensor towards(Network network, Tensor images, Tensor targets, Generator noise) {
-    return perturb(
-        network, x -> Losses.crossEntropy(network.logits(x), targets).neg(), images, noise);
+    return perturb(network, Objectives.targetedCrossEntropy(network).with(targets), images, noise);
   }
 
   /**

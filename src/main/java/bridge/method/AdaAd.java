@@ -3,8 +3,13 @@ package bridge.method;
 import bridge.Options;
 import bridge.gradient.Objective;
 import bridge.loss.Divergence;
-import bridge.loss.Losses;
+import bridge.loss.Objectives;
 import bridge.loss.Reduction;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Reference;
+import bridge.method.parts.Turn;
 import bridge.model.Network;
 import bridge.torch.Constant;
 import bridge.torch.Tensor;
@@ -26,53 +31,58 @@ import java.util.Optional;
  * 1.
  */
 final class AdaAd implements Method {
+  record Settings(double alpha, Reference reference, Reduction reduction)
+      implements MethodSettings {
+    static Settings from(Options options) {
+      double alpha = options.number("alpha", 1, 0, 1);
+      Reference reference = Reference.from(options);
+      return new Settings(alpha, reference, reference.reduction(options));
+    }
+
+    @Override
+    public Method over(MethodContext context) {
+      return new AdaAd(this, context);
+    }
+
+    @Override
+    public Optional<String> gradientsThroughTeachers() {
+      return Optional.of("the attack of ada-ad climbs the teacher's gradient");
+    }
+  }
+
+  private final Settings settings;
   private final Network student;
   private final Network teacher;
   private final long classes;
-  private final double alpha;
-  private final Reference reference;
-  private final Reduction reduction;
+  private final Objective.Form climbed;
 
-  AdaAd(Options options, Setting setting) {
-    student = setting.student();
-    teacher = Methods.onlyTeacher("ada-ad", setting).network();
-    classes = setting.classes();
-    alpha = options.number("alpha", 1, 0, 1);
-    reference = Reference.from(options);
-    boolean code = reference == Reference.CODE;
-    reduction = Reduction.from(options, code ? Reduction.MEAN : Reduction.BATCHMEAN);
-  }
-
-  static Optional<String> throughTeacher(Options options) {
-    return Optional.of(
-        "the attack of %s climbs the teacher's gradient".formatted(options.text("name", null)));
-  }
-
-  /** KL(t(x') ‖ s(x')), batchmean, to be climbed through both networks. */
-  static Objective disagreement(Network teacher, Network student) {
-    return x -> Losses.klBetweenLogits(teacher.logits(x), student.logits(x)).mean();
+  private AdaAd(Settings settings, MethodContext context) {
+    this.settings = settings;
+    student = context.student();
+    teacher = context.teacher().network();
+    classes = context.classes();
+    climbed = Objectives.disagreement(teacher, student);
   }
 
   @Override
-  public Optional<Objective> inner(Inputs inputs) {
-    return Optional.of(disagreement(teacher, student));
+  public Turn begin(Inputs inputs) {
+    return Turn.attack(climbed.with(), adversarial -> descend(inputs.images(), adversarial));
   }
 
-  @Override
-  public Loss outer(Inputs inputs, Tensor adversarial) {
-    if (reference == Reference.PAPER && alpha == 1) {
-      return new Loss().plus("adv", 1, apart(adversarial, student.logits(adversarial)));
+  private Loss descend(Tensor x, Tensor adversarial) {
+    double alpha = settings.alpha;
+    if (settings.reference == Reference.PAPER && alpha == 1) {
+      return new Loss().plus("adv", 1, divergence(adversarial, student.logits(adversarial)));
     }
-    Tensor x = inputs.images();
     Tensor nat = Constant.unlessWeighted(1 - alpha, () -> student.logits(x));
     Tensor adv = student.logits(adversarial);
     return new Loss()
-        .plus("adv", alpha, apart(adversarial, adv))
-        .plus("nat", 1 - alpha, apart(x, nat));
+        .plus("adv", alpha, divergence(adversarial, adv))
+        .plus("nat", 1 - alpha, divergence(x, nat));
   }
 
-  private Tensor apart(Tensor images, Tensor own) {
+  private Tensor divergence(Tensor images, Tensor own) {
     Tensor target = Constant.of(() -> teacher.logits(images));
-    return reduction.of(Divergence.softened(target, own, 1), classes);
+    return settings.reduction.of(Divergence.softened(target, own, 1), classes);
   }
 }

@@ -2,6 +2,13 @@ package bridge.method;
 
 import bridge.Options;
 import bridge.gradient.Objective;
+import bridge.loss.Objectives;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Introspection;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Reference;
+import bridge.method.parts.Turn;
 import bridge.model.Network;
 import bridge.torch.Constant;
 import bridge.torch.Tensor;
@@ -16,23 +23,40 @@ import java.util.Optional;
  * Introspection} tells; PAPER has neither the first pass nor the teacher's term unweighted.
  */
 final class AdaIad implements Method {
+  record Settings(Introspection introspection) implements MethodSettings {
+    static Settings from(Options options) {
+      return new Settings(Introspection.from(options, 30));
+    }
+
+    @Override
+    public Method over(MethodContext context) {
+      return new AdaIad(this, context);
+    }
+
+    @Override
+    public Optional<String> gradientsThroughTeachers() {
+      return Optional.of("the attack of ada-iad climbs the teacher's gradient");
+    }
+  }
+
+  private final Introspection introspection;
   private final Network student;
   private final Network teacher;
-  private final Introspection introspection;
+  private final Objective.Form climbed;
 
-  AdaIad(Options options, Setting setting) {
-    student = setting.student();
-    teacher = Methods.onlyTeacher("ada-iad", setting).network();
-    introspection = Introspection.from(options, 30);
+  private AdaIad(Settings settings, MethodContext context) {
+    introspection = settings.introspection;
+    student = context.student();
+    teacher = context.teacher().network();
+    climbed = Objectives.disagreement(teacher, student);
   }
 
   @Override
-  public Optional<Objective> inner(Inputs inputs) {
-    return Optional.of(AdaAd.disagreement(teacher, student));
+  public Turn begin(Inputs inputs) {
+    return Turn.attack(climbed.with(), adversarial -> descend(inputs, adversarial));
   }
 
-  @Override
-  public Loss outer(Inputs inputs, Tensor adversarial) {
+  private Loss descend(Inputs inputs, Tensor adversarial) {
     Tensor x = inputs.images();
     if (introspection.reference() == Reference.CODE) {
       Constant.of(() -> student.logits(x)); // moves the batch statistics

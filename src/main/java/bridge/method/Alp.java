@@ -3,12 +3,15 @@ package bridge.method;
 import bridge.Options;
 import bridge.gradient.Objective;
 import bridge.loss.Losses;
-import bridge.model.Mode;
+import bridge.loss.Objectives;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Turn;
 import bridge.model.Network;
 import bridge.torch.Constant;
 import bridge.torch.Tensor;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * Adversarial logit pairing (Kannan, Kurakin, Goodfellow: Adversarial Logit Pairing, 2018). With s
@@ -26,34 +29,43 @@ import java.util.Optional;
  * its README's. Its optimiser (RMSProp, ImageNet) is not here. The paper's text was not at hand.
  */
 final class Alp implements Method {
-  private final Network student;
-  private final double lambda;
-  private final double smoothing;
+  record Settings(double lambda, double smoothing) implements MethodSettings {
+    static Settings from(Options options) {
+      return new Settings(
+          options.number("lambda", 0.5, 0, 1e6), options.number("labelSmoothing", 0.1, 0, 1));
+    }
 
-  Alp(Options options, Setting setting) {
-    Methods.refuseTeachers("alp", setting);
-    student = setting.student();
-    lambda = options.number("lambda", 0.5, 0, 1e6);
-    smoothing = options.number("labelSmoothing", 0.1, 0, 1);
-  }
-
-  @Override
-  public Optional<Objective> inner(Inputs inputs) {
-    try (Mode _ = Mode.eval(student)) {
-      Tensor predicted = Constant.of(() -> student.logits(inputs.images()).argmax(1));
-      return Optional.of(x -> Losses.crossEntropy(student.logits(x), predicted));
+    @Override
+    public Method over(MethodContext context) {
+      return new Alp(this, context);
     }
   }
 
+  private final Settings settings;
+  private final Network student;
+  private final Objective.Form climbed;
+
+  private Alp(Settings settings, MethodContext context) {
+    this.settings = settings;
+    student = context.student();
+    climbed = Objectives.crossEntropy(student);
+  }
+
   @Override
-  public Loss outer(Inputs inputs, Tensor adversarial) {
+  public Turn begin(Inputs inputs) {
+    Tensor predicted = Constant.of(() -> student.logits(inputs.images()).argmax(1));
+    return Turn.attack(climbed.with(predicted), adversarial -> descend(inputs, adversarial));
+  }
+
+  private Loss descend(Inputs inputs, Tensor adversarial) {
     long count = inputs.images().size(0);
     Tensor both = student.logits(Tensor.cat(List.of(inputs.images(), adversarial), 0));
     Tensor labels = Tensor.cat(List.of(inputs.labels(), inputs.labels()), 0);
-    Tensor apart = both.narrow(0, 0, count).sub(both.narrow(0, count, count));
+    Tensor difference = both.narrow(0, 0, count).sub(both.narrow(0, count, count));
+    double smoothing = settings.smoothing;
     return new Loss()
         .plus("ce", 1 - smoothing, Losses.crossEntropy(both, labels))
         .plus("smooth", smoothing, both.logSoftmax(1).mean().neg())
-        .plus("pair", lambda, apart.pow(2).mean());
+        .plus("pair", settings.lambda, difference.pow(2).mean());
   }
 }

@@ -4,11 +4,16 @@ import bridge.Options;
 import bridge.gradient.Objective;
 import bridge.loss.Divergence;
 import bridge.loss.Losses;
+import bridge.loss.Objectives;
 import bridge.loss.Reduction;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Reference;
+import bridge.method.parts.Turn;
 import bridge.model.Network;
 import bridge.torch.Constant;
 import bridge.torch.Tensor;
-import java.util.Optional;
 
 /**
  * Adversarially robust distillation (Goldblum, Fowl, Feizi, Goldstein, AAAI 2020): the student's
@@ -27,37 +32,47 @@ import java.util.Optional;
  * UNIFORM_UNCLAMPED.
  */
 final class Ard implements Method {
+  record Settings(double temperature, double alpha, Reference reference, Reduction reduction)
+      implements MethodSettings {
+    static Settings from(Options options) {
+      double temperature = options.number("temperature", 30, 1e-2, 1e3);
+      double alpha = options.number("alpha", 1, 0, 1);
+      Reference reference = Reference.from(options);
+      return new Settings(temperature, alpha, reference, reference.reduction(options));
+    }
+
+    @Override
+    public Method over(MethodContext context) {
+      return new Ard(this, context);
+    }
+  }
+
+  private final Settings settings;
   private final Network student;
   private final Network teacher;
   private final long classes;
-  private final double temperature;
-  private final double alpha;
-  private final Reference reference;
-  private final Reduction reduction;
+  private final Objective.Form climbed;
 
-  Ard(Options options, Setting setting) {
-    student = setting.student();
-    teacher = Methods.onlyTeacher("ard", setting).network();
-    classes = setting.classes();
-    temperature = options.number("temperature", 30, 1e-2, 1e3);
-    alpha = options.number("alpha", 1, 0, 1);
-    reference = Reference.from(options);
-    boolean code = reference == Reference.CODE;
-    reduction = Reduction.from(options, code ? Reduction.MEAN : Reduction.BATCHMEAN);
+  private Ard(Settings settings, MethodContext context) {
+    this.settings = settings;
+    student = context.student();
+    teacher = context.teacher().network();
+    classes = context.classes();
+    climbed = Objectives.crossEntropy(student);
   }
 
   @Override
-  public Optional<Objective> inner(Inputs inputs) {
-    return Optional.of(x -> Losses.crossEntropy(student.logits(x), inputs.labels()));
+  public Turn begin(Inputs inputs) {
+    return Turn.attack(climbed.with(inputs.labels()), adversarial -> descend(inputs, adversarial));
   }
 
-  @Override
-  public Loss outer(Inputs inputs, Tensor adversarial) {
+  private Loss descend(Inputs inputs, Tensor adversarial) {
     Tensor adv = student.logits(adversarial);
     Tensor target = Constant.of(() -> teacher.logits(inputs.images()));
-    Tensor apart = Divergence.softened(target, adv, temperature);
-    Loss loss = new Loss().plus("kd", alpha, reduction.of(apart, classes));
-    if (reference == Reference.PAPER && alpha == 1) {
+    Tensor kd = Divergence.softened(target, adv, settings.temperature);
+    double alpha = settings.alpha;
+    Loss loss = new Loss().plus("kd", alpha, settings.reduction.of(kd, classes));
+    if (settings.reference == Reference.PAPER && alpha == 1) {
       return loss;
     }
     Tensor clean = Constant.unlessWeighted(1 - alpha, () -> student.logits(inputs.images()));

@@ -1,13 +1,15 @@
 package bridge.method;
 
 import bridge.Options;
-import bridge.gradient.Objective;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.LossBalance;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Reference;
+import bridge.method.parts.Turn;
 import bridge.torch.DType;
-import bridge.torch.Device;
 import bridge.torch.Tensor;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
 /**
  * Balanced multi-teacher adversarial distillation (Zhao, Wang, Wei: Mitigating Accuracy-Robustness
@@ -16,7 +18,7 @@ import java.util.Optional;
  *
  * <pre>
  *   p_adv = softmax(T_adv(x') / τ_adv)    p_nat = softmax(T_nat(x) / τ_nat)    E = mean p log p
- *   τ_adv ← clamp(τ_adv − η · rate · sign(E_adv / E_nat − 1)), τ_nat likewise, the two exchanged
+ *   τ_adv ← clamp(τ_adv − η · f · sign(E_adv / E_nat − 1)), τ_nat likewise, the two exchanged
  * </pre>
  *
  * The temperatures move after the step's distributions were made with them. Since they begin at the
@@ -26,55 +28,72 @@ import java.util.Optional;
  * log(p + 1e-5), as the loss; there η falls with the learning rate, here it follows the schedule.
  */
 final class BMtard implements Method {
+
+  /**
+   * @param learnRate η
+   * @param low the least temperature
+   * @param begin τ_adv and τ_nat before the first step
+   */
+  record Settings(Mtard.Settings mtard, double learnRate, double low, double high, Begin begin)
+      implements MethodSettings {
+    static Settings from(Options options) {
+      Mtard.Settings mtard = Mtard.Settings.from(options);
+      double learnRate = options.number("temperatureLearnRate", 0.001, 0, 10);
+      double low = options.number("temperatureMin", 1, 1e-2, 1e3);
+      double high = options.number("temperatureMax", 10, low, 1e3);
+      return new Settings(mtard, learnRate, low, high, Begin.from(options, low, high));
+    }
+
+    @Override
+    public Method over(MethodContext context) {
+      return new BMtard(this, context);
+    }
+  }
+
+  private record Begin(double adv, double nat) {
+    static Begin from(Options options, double low, double high) {
+      double one = Math.clamp(1, low, high);
+      return new Begin(
+          options.number("temperatureAdv", one, low, high),
+          options.number("temperatureNat", one, low, high));
+    }
+  }
+
+  private final Settings settings;
   private final Mtard mtard;
-  private final double learnRate;
-  private final double low;
-  private final double high;
 
   /** Float64 [2]: τ_adv, τ_nat. */
   private final Tensor temperatures;
 
-  BMtard(Options options, Setting setting) {
-    mtard = new Mtard("b-mtard", options, setting);
-    learnRate = options.number("temperatureLearnRate", 0.001, 0, 10);
-    low = options.number("temperatureMin", 1, 1e-2, 1e3);
-    high = options.number("temperatureMax", 10, low, 1e3);
-    temperatures = begin(options, setting.device());
-  }
-
-  private Tensor begin(Options options, Device device) {
-    double[] begin = {
-      options.number("temperatureAdv", Math.clamp(1, low, high), low, high),
-      options.number("temperatureNat", Math.clamp(1, low, high), low, high)
-    };
-    return Tensor.of(begin, 2).to(device);
+  private BMtard(Settings settings, MethodContext context) {
+    this.settings = settings;
+    mtard = new Mtard(settings.mtard, context, this::soften);
+    Begin begin = settings.begin;
+    temperatures = Tensor.of(new double[] {begin.adv, begin.nat}, 2).to(context.device());
   }
 
   @Override
-  public Optional<Objective> inner(Inputs inputs) {
-    return mtard.inner(inputs);
+  public Turn begin(Inputs inputs) {
+    return mtard.begin(inputs);
   }
 
-  @Override
-  public Loss outer(Inputs inputs, Tensor adversarial) {
-    return mtard.outer(inputs, adversarial, this::soften);
-  }
-
-  private List<Tensor> soften(Tensor adversarial, Tensor clean, double rate) {
+  private List<Tensor> soften(Tensor adversarial, Tensor clean, double scheduleFactor) {
     Tensor now = temperatures.copy().to(adversarial.dtype());
     Tensor adv = adversarial.div(now.select(0, 0));
     Tensor nat = clean.div(now.select(0, 1));
     Tensor eAdv = negativeEntropy(adv);
     Tensor eNat = negativeEntropy(nat);
     Tensor more = Tensor.stack(List.of(eAdv.div(eNat), eNat.div(eAdv)), 0).sub(1).sign();
-    temperatures.add_(more.to(DType.FLOAT64), -learnRate * rate).clamp_(low, high);
+    temperatures
+        .add_(more.to(DType.FLOAT64), -settings.learnRate * scheduleFactor)
+        .clamp_(settings.low, settings.high);
     return List.of(adv, nat);
   }
 
   /** A scalar: the mean over samples and classes. */
   private Tensor negativeEntropy(Tensor logits) {
     Tensor p = logits.softmax(1);
-    boolean code = mtard.reference() == Reference.CODE;
+    boolean code = settings.mtard.reference() == Reference.CODE;
     return p.mul(code ? p.add(Mtard.CODE_OFFSET).log() : logits.logSoftmax(1)).mean();
   }
 

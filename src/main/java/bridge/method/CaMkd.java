@@ -1,17 +1,25 @@
 package bridge.method;
 
 import bridge.Options;
-import bridge.gradient.Objective;
+import bridge.architecture.Init;
 import bridge.loss.Divergence;
 import bridge.loss.Losses;
+import bridge.method.parts.Classifier;
+import bridge.method.parts.Head;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Reference;
+import bridge.method.parts.Tap;
+import bridge.method.parts.Teacher;
+import bridge.method.parts.TeacherOutputs;
+import bridge.method.parts.TeacherWeights;
+import bridge.method.parts.TrainedModules;
+import bridge.method.parts.Turn;
 import bridge.model.Features;
 import bridge.model.Network;
-import bridge.torch.DType;
-import bridge.torch.Generator;
-import bridge.torch.NoGrad;
 import bridge.torch.Tensor;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -48,114 +56,125 @@ final class CaMkd implements Method {
     EBKD
   }
 
-  /** What a teacher says of the clean images. */
-  private record Said(Tensor logits, Tensor feature) {}
+  /**
+   * @param layer the student's
+   */
+  record Settings(
+      Ensemble ensemble,
+      double temperature,
+      double alpha,
+      double gamma,
+      double beta,
+      int begin,
+      String layer,
+      Reference reference)
+      implements MethodSettings {
+    static Settings from(Options options) {
+      Ensemble ensemble = options.choice("ensemble", Ensemble.CAMKD);
+      return new Settings(
+          ensemble,
+          options.number("temperature", 4, 1e-2, 1e3),
+          options.number("alpha", 1, 0, 1e6),
+          options.number("gamma", 1, 0, 1e6),
+          options.number("beta", ensemble == Ensemble.CAMKD ? 50 : 0, 0, 1e6),
+          options.integer("begin", 1, 0, 1_000_000),
+          Tap.layer(options),
+          Reference.from(options));
+    }
 
+    @Override
+    public Method over(MethodContext context) {
+      return new CaMkd(this, context);
+    }
+
+    @Override
+    public Optional<String> gradientsThroughTeachers() {
+      return beta > 0
+          ? Optional.of("method.beta above 0 trains through the teachers' classifiers")
+          : Optional.empty();
+    }
+  }
+
+  private final Settings settings;
   private final Network student;
-  private final List<Setting.Teacher> teachers;
-  private final Ensemble ensemble;
-  private final double temperature;
-  private final double alpha;
-  private final double gamma;
-  private final double beta;
-  private final int begin;
-  private final String featLayer;
-  private final Reference reference;
+
+  /** The student's map; empty where no features are aligned. */
+  private final Optional<Tap> tap;
+
+  private final List<Teacher> teachers;
+  private final TrainedModules modules = new TrainedModules();
   private final List<Head> heads = new ArrayList<>();
   private final List<Classifier> classifiers = new ArrayList<>();
 
-  CaMkd(Options options, Setting setting) {
-    student = setting.student();
-    teachers = Methods.someTeachers("ca-mkd", setting);
-    ensemble = options.choice("ensemble", Ensemble.CAMKD);
-    temperature = options.number("temperature", 4, 1e-2, 1e3);
-    alpha = options.number("alpha", 1, 0, 1e6);
-    gamma = options.number("gamma", 1, 0, 1e6);
-    beta = beta(options, ensemble);
-    begin = options.integer("begin", 1, 0, 1_000_000);
-    String layer = options.text("featLayer", "penultimate");
-    featLayer = beta > 0 ? Taps.student(student, layer) : layer;
-    reference = Reference.from(options);
-    if (beta > 0) {
-      makeHeads(setting);
-    }
+  private CaMkd(Settings settings, MethodContext context) {
+    this.settings = settings;
+    student = context.student();
+    teachers = context.teachers();
+    tap =
+        settings.beta > 0 ? Optional.of(Tap.ofStudent(settings.layer, context)) : Optional.empty();
+    tap.ifPresent(t -> makeHeads(t, context));
   }
 
-  private static double beta(Options options, Ensemble ensemble) {
-    return options.number("beta", ensemble == Ensemble.CAMKD ? 50 : 0, 0, 1e6);
-  }
-
-  static Optional<String> throughTeachers(Options options) {
-    Ensemble ensemble = options.choice("ensemble", Ensemble.CAMKD);
-    return beta(options, ensemble) > 0
-        ? Optional.of(options.path("beta") + " above 0 trains through the teachers' classifiers")
-        : Optional.empty();
-  }
-
-  private void makeHeads(Setting setting) {
-    Generator generator = Generator.on(setting.device(), setting.seeds().derive("heads"));
-    DType type = Taps.type(student);
-    long from = Taps.width(setting, student, featLayer);
-    for (Setting.Teacher teacher : teachers) {
-      long to = Taps.width(setting, teacher.network(), teacher.feature());
-      heads.add(new Head(Head.Kind.CONV_BN, from, to, generator, setting.device(), type));
-      classifiers.add(Classifier.of(teacher, setting));
+  private void makeHeads(Tap tap, MethodContext context) {
+    Init init = Init.of(context.seeds(), "heads", tap.type(), context.device());
+    int from = tap.width(context);
+    for (Teacher teacher : teachers) {
+      int to = Tap.of(teacher).width(context);
+      Head head = new Head(Head.Kind.CONV_BN, from, to, init);
+      heads.add(modules.add("heads." + heads.size(), head));
+      classifiers.add(Classifier.of(teacher, context));
     }
   }
 
   @Override
-  public Optional<Objective> inner(Inputs inputs) {
-    return Optional.empty();
+  public Turn begin(Inputs inputs) {
+    return Turn.withoutAttack(() -> descend(inputs));
   }
 
-  @Override
-  public Loss outer(Inputs inputs, Tensor adversarial) {
+  private Loss descend(Inputs inputs) {
     Tensor x = inputs.images();
     Tensor y = inputs.labels();
-    boolean aligns = beta > 0 && inputs.epoch() > begin;
-    Network.Outputs own = student.forward(x, aligns ? List.of(featLayer) : List.of());
-    List<Said> said;
-    try (NoGrad _ = NoGrad.enter()) {
-      said = teachers.stream().map(t -> ask(t, x, aligns)).toList();
-    }
-    List<Tensor> logits = said.stream().map(Said::logits).toList();
-    Tensor kd = logitTerm(ensemble, reference, logits, own.logits(), y, temperature);
+    Optional<Tap> aligned = tap.filter(_ -> inputs.epoch() > settings.begin);
+    Network.Outputs own = student.forward(x, aligned.map(Tap::path).stream().toList());
+    TeacherOutputs targets = TeacherOutputs.of(teachers, x, aligned.isPresent());
+    Tensor kd = logitTerm(settings, targets.logits(), own.logits(), y);
     Loss loss =
-        new Loss().plus("ce", gamma, Losses.crossEntropy(own.logits(), y)).plus("kd", alpha, kd);
-    if (aligns) {
-      List<Tensor> targets = said.stream().map(Said::feature).toList();
-      loss.plus("feat", beta, featureTerm(map(own.features().get(featLayer)), targets, y));
-    }
+        new Loss()
+            .plus("ce", settings.gamma, Losses.crossEntropy(own.logits(), y))
+            .plus("kd", settings.alpha, kd);
+    aligned.ifPresent(
+        t -> {
+          List<Tensor> maps = targets.features().stream().map(Features::map).toList();
+          Tensor feat = featureTerm(Features.map(t.feature(own)), maps, y);
+          loss.plus("feat", settings.beta, feat);
+        });
     return loss;
   }
 
   /** The second sum, from logits [N, K]; those of the teachers are constants. */
-  static Tensor logitTerm(
-      Ensemble ensemble,
-      Reference reference,
-      List<Tensor> teachers,
-      Tensor student,
-      Tensor labels,
-      double temperature) {
+  static Tensor logitTerm(Settings settings, List<Tensor> teachers, Tensor student, Tensor labels) {
     int k = teachers.size();
-    Tensor apart =
+    Ensemble ensemble = settings.ensemble;
+    Tensor divergences =
         Tensor.stack(
-            teachers.stream().map(t -> Divergence.softened(t, student, temperature)).toList(), 1);
+            teachers.stream()
+                .map(t -> Divergence.softened(t, student, settings.temperature))
+                .toList(),
+            1);
     if (ensemble == Ensemble.AVERAGE || k == 1) {
-      return apart.mean();
+      return divergences.mean();
     }
     Tensor weights = weights(ensemble, teachers, labels);
-    boolean divided = ensemble == Ensemble.EBKD || reference == Reference.CODE;
-    return apart.mul(weights).sum(1).mean().div(divided ? k : 1);
+    boolean divided = ensemble == Ensemble.EBKD || settings.reference == Reference.CODE;
+    return divergences.mul(weights).sum(1).mean().div(divided ? k : 1);
   }
 
   /** w [N, K]: EBKD's sum to K − 1, those of CAMKD to 1. */
   static Tensor weights(Ensemble ensemble, List<Tensor> logits, Tensor labels) {
     boolean camkd = ensemble == Ensemble.CAMKD;
-    Fusion.Weights kind = camkd ? Fusion.Weights.CAMKD : Fusion.Weights.ENTROPY;
+    TeacherWeights.Rule rule = camkd ? TeacherWeights.Rule.CAMKD : TeacherWeights.Rule.ENTROPY;
     Tensor weights =
-        new Fusion(kind, Fusion.From.RAW, Fusion.Space.LOSS, 1, 1, false)
-            .weights(logits, logits, labels);
+        new TeacherWeights(rule, TeacherWeights.From.RAW, 1).of(logits, logits, labels);
     return camkd ? weights : weights.mul(logits.size() - 1);
   }
 
@@ -164,12 +183,12 @@ final class CaMkd implements Method {
     List<Tensor> answers = new ArrayList<>();
     Tensor source = map;
     for (int k = 0; k < targets.size(); k++) {
-      Tensor sized = sized(source, targets.get(k));
-      projected.add(heads.get(k).apply(sized).relu());
+      Tensor resized = resized(source, targets.get(k));
+      projected.add(heads.get(k).apply(resized).relu());
       answers.add(classifiers.get(k).apply(projected.get(k)));
-      source = reference == Reference.CODE ? sized : map;
+      source = settings.reference == Reference.CODE ? resized : map;
     }
-    return featureTerm(reference, projected, targets, answers, labels);
+    return featureTerm(settings.reference, projected, targets, answers, labels);
   }
 
   /**
@@ -185,55 +204,30 @@ final class CaMkd implements Method {
       List<Tensor> answers,
       Tensor labels) {
     int k = targets.size();
-    List<Tensor> apart = new ArrayList<>();
+    List<Tensor> squares = new ArrayList<>();
     for (int i = 0; i < k; i++) {
       Tensor difference = projected.get(i).sub(targets.get(i)).flatten(1);
-      apart.add(difference.mul(difference).mean(1));
+      squares.add(difference.mul(difference).mean(1));
     }
     Tensor weights = weights(Ensemble.CAMKD, answers, labels);
-    Tensor sum = Tensor.stack(apart, 1).mul(weights).sum(1).mean();
+    Tensor sum = Tensor.stack(squares, 1).mul(weights).sum(1).mean();
     return reference == Reference.CODE ? sum.div(k) : sum;
   }
 
-  /** A larger map is averaged, a smaller one interpolated. */
-  private static Tensor sized(Tensor map, Tensor target) {
+  /** To the target's height and width: a larger map is averaged, a smaller one interpolated. */
+  private static Tensor resized(Tensor map, Tensor target) {
     int height = (int) target.size(2);
     int width = (int) target.size(3);
     return map.size(2) >= height ? map.adaptiveAvgPool2d(height, width) : map.resize(height, width);
   }
 
-  private static Said ask(Setting.Teacher teacher, Tensor images, boolean feature) {
-    if (!feature) {
-      return new Said(teacher.network().logits(images), null);
-    }
-    Network.Outputs out = teacher.network().forward(images, List.of(teacher.feature()));
-    return new Said(out.logits(), map(out.features().get(teacher.feature())));
-  }
-
-  /** A feature as a map [N, d, H, W]. */
-  static Tensor map(Tensor feature) {
-    return feature.dim() == 4 ? feature : Features.vector(feature).unsqueeze(2).unsqueeze(3);
-  }
-
   @Override
   public Map<String, Tensor> parameters() {
-    return gather(false);
+    return modules.parameters();
   }
 
   @Override
   public Map<String, Tensor> state() {
-    return gather(true);
-  }
-
-  private Map<String, Tensor> gather(boolean buffers) {
-    Map<String, Tensor> all = new LinkedHashMap<>();
-    for (int k = 0; k < heads.size(); k++) {
-      String prefix = "heads." + k + ".";
-      heads.get(k).parameters().forEach((name, t) -> all.put(prefix + name, t));
-      if (buffers) {
-        heads.get(k).buffers().forEach((name, t) -> all.put(prefix + name, t));
-      }
-    }
-    return all;
+    return modules.state();
   }
 }

@@ -1,18 +1,24 @@
 package bridge.method;
 
 import bridge.Options;
-import bridge.gradient.Objective;
+import bridge.architecture.Init;
 import bridge.loss.Divergence;
 import bridge.loss.Losses;
+import bridge.method.parts.Head;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MemoryBanks;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Negatives;
+import bridge.method.parts.Reference;
+import bridge.method.parts.Tap;
+import bridge.method.parts.TrainedModules;
+import bridge.method.parts.Turn;
 import bridge.model.Network;
-import bridge.torch.DType;
 import bridge.torch.Device;
-import bridge.torch.Generator;
 import bridge.torch.Tensor;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Optional;
 
 /**
  * Contrastive representation distillation (Tian, Krishnan, Isola: ICLR 2020), on clean images,
@@ -36,72 +42,88 @@ import java.util.Optional;
  * negatives of other classes, the weights.
  */
 final class Crd implements Method {
+
+  /**
+   * @param layer the student's
+   * @param width d of the embeddings
+   * @param negatives K
+   */
+  record Settings(
+      String layer,
+      double gamma,
+      double alpha,
+      double beta,
+      double temperature,
+      int width,
+      int negatives,
+      MemoryBanks.Settings banks)
+      implements MethodSettings {
+    static Settings from(Options options) {
+      return new Settings(
+          Tap.layer(options),
+          options.number("gamma", 1, 0, 1e6),
+          options.number("alpha", 0, 0, 1e6),
+          options.number("beta", 0.8, 0, 1e6),
+          options.number("temperature", 4, 1e-2, 1e3),
+          options.integer("featDim", 128, 1, 65_536),
+          options.integer("negatives", 16_384, 1, 10_000_000),
+          MemoryBanks.Settings.from(options, Reference.from(options)));
+    }
+
+    @Override
+    public Method over(MethodContext context) {
+      return new Crd(this, context);
+    }
+  }
+
+  private final Settings settings;
   private final Tap student;
   private final Tap teacher;
   private final Device device;
-  private final double gamma;
-  private final double alpha;
-  private final double beta;
-  private final double temperature;
-  private final int count;
+  private final TrainedModules modules = new TrainedModules();
   private final Head ofStudent;
   private final Head ofTeacher;
   private final Negatives negatives;
   private final MemoryBanks banks;
 
-  Crd(Options options, Setting setting) {
-    student = Tap.ofStudent(options, setting);
-    teacher = Tap.ofTeacher("crd", setting);
-    device = setting.device();
-    gamma = options.number("gamma", 1, 0, 1e6);
-    alpha = options.number("alpha", 0, 0, 1e6);
-    beta = options.number("beta", 0.8, 0, 1e6);
-    temperature = options.number("temperature", 4, 1e-2, 1e3);
-    int width = options.integer("featDim", 128, 1, 65_536);
-    count = options.integer("negatives", 16_384, 1, 10_000_000);
-    Reference reference = Reference.from(options);
-    double tau = reference == Reference.CODE ? 0.07 : 0.1;
-    double nceTemperature = options.number("nceTemperature", tau, 1e-3, 1e3);
-    double nceMomentum = options.number("nceMomentum", 0.5, 0, 1);
-    Generator generator = Generator.on(device, setting.seeds().derive("heads"));
-    DType type = student.type();
-    ofStudent = new Head(Head.Kind.LINEAR, student.width(setting), width, generator, device, type);
-    ofTeacher = new Head(Head.Kind.LINEAR, teacher.width(setting), width, generator, device, type);
-    negatives = new Negatives(setting.trainingLabels(), setting.classes(), setting.seeds());
-    banks =
-        new MemoryBanks(
-            reference,
-            setting.trainingLabels().length,
-            negatives.images(),
-            width,
-            nceTemperature,
-            nceMomentum,
-            Generator.on(device, setting.seeds().derive("banks")),
-            device,
-            type);
+  private Crd(Settings settings, MethodContext context) {
+    this.settings = settings;
+    student = Tap.ofStudent(settings.layer, context);
+    teacher = Tap.of(context.teacher());
+    device = context.device();
+    int width = settings.width;
+    Init init = Init.of(context.seeds(), "heads", student.type(), device);
+    Head.Kind linear = Head.Kind.LINEAR;
+    int ownWidth = student.width(context);
+    int teacherWidth = teacher.width(context);
+    ofStudent = modules.add("embed.student", new Head(linear, ownWidth, width, init));
+    ofTeacher = modules.add("embed.teacher", new Head(linear, teacherWidth, width, init));
+    negatives = new Negatives(context.trainingLabels(), context.classes(), context.seeds());
+    banks = new MemoryBanks(settings.banks, negatives.images(), width, student.type(), context);
   }
 
   @Override
-  public Optional<Objective> inner(Inputs inputs) {
-    return Optional.empty();
+  public Turn begin(Inputs inputs) {
+    return Turn.withoutAttack(() -> descend(inputs));
   }
 
-  @Override
-  public Loss outer(Inputs inputs, Tensor adversarial) {
-    Network.Outputs own = student.ask(inputs.images());
-    Network.Outputs said = teacher.askSilently(inputs.images());
+  private Loss descend(Inputs inputs) {
+    Network.Outputs own = student.forward(inputs.images());
+    Network.Outputs target = teacher.constant(inputs.images());
     int[] images = inputs.indices();
+    int count = settings.negatives;
     long[] rows = negatives.rows(images, count, inputs.step());
     Tensor contrast =
         banks.loss(
             embed(ofStudent, student.vector(own)),
-            embed(ofTeacher, teacher.vector(said)),
+            embed(ofTeacher, teacher.vector(target)),
             Tensor.of(Arrays.stream(images).asLongStream().toArray(), images.length).to(device),
             Tensor.of(rows, images.length, count + 1L).to(device));
+    double t = settings.temperature;
     return new Loss()
-        .plus("ce", gamma, Losses.crossEntropy(own.logits(), inputs.labels()))
-        .plus("kd", alpha, Divergence.softened(said.logits(), own.logits(), temperature).mean())
-        .plus("crd", beta, contrast);
+        .plus("ce", settings.gamma, Losses.crossEntropy(own.logits(), inputs.labels()))
+        .plus("kd", settings.alpha, Divergence.softened(target.logits(), own.logits(), t).mean())
+        .plus("crd", settings.beta, contrast);
   }
 
   private static Tensor embed(Head head, Tensor feature) {
@@ -111,15 +133,12 @@ final class Crd implements Method {
 
   @Override
   public Map<String, Tensor> parameters() {
-    Map<String, Tensor> all = new LinkedHashMap<>();
-    ofStudent.parameters().forEach((name, t) -> all.put("embed.student." + name, t));
-    ofTeacher.parameters().forEach((name, t) -> all.put("embed.teacher." + name, t));
-    return all;
+    return modules.parameters();
   }
 
   @Override
   public Map<String, Tensor> state() {
-    Map<String, Tensor> all = parameters();
+    Map<String, Tensor> all = modules.state();
     all.putAll(banks.state());
     return all;
   }

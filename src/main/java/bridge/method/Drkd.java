@@ -1,14 +1,17 @@
 package bridge.method;
 
 import bridge.Options;
-import bridge.gradient.Objective;
 import bridge.loss.Divergence;
 import bridge.loss.Losses;
 import bridge.loss.Reduction;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Rectification;
+import bridge.method.parts.Turn;
 import bridge.model.Network;
 import bridge.torch.Constant;
 import bridge.torch.Tensor;
-import java.util.Optional;
 
 /**
  * Dynamic rectification knowledge distillation (Amik, Tasin, Ahmed, Elahi, Mohammed 2022), without
@@ -28,39 +31,47 @@ import java.util.Optional;
  * reference}.
  */
 final class Drkd implements Method {
+  record Settings(double temperature, double alpha, double multiplier, Reduction reduction)
+      implements MethodSettings {
+    static Settings from(Options options) {
+      return new Settings(
+          options.number("temperature", 6, 1e-2, 1e3),
+          options.number("alpha", 0.95, 0, 1),
+          options.number("multiplier", 50, 0, 1e6),
+          Reduction.from(options, Reduction.MEAN));
+    }
+
+    @Override
+    public Method over(MethodContext context) {
+      return new Drkd(this, context);
+    }
+  }
+
+  private final Settings settings;
   private final Network student;
   private final Network teacher;
   private final long classes;
-  private final double temperature;
-  private final double alpha;
-  private final double multiplier;
-  private final Reduction reduction;
   private final Rectification rectification;
 
-  Drkd(Options options, Setting setting) {
-    student = setting.student();
-    teacher = Methods.onlyTeacher("drkd", setting).network();
-    classes = setting.classes();
-    temperature = options.number("temperature", 6, 1e-2, 1e3);
-    alpha = options.number("alpha", 0.95, 0, 1);
-    multiplier = options.number("multiplier", 50, 0, 1e6);
-    reduction = Reduction.from(options, Reduction.MEAN);
-    rectification = new Rectification(Rectification.Rule.SWAP, 1, 0, temperature);
+  private Drkd(Settings settings, MethodContext context) {
+    this.settings = settings;
+    student = context.student();
+    teacher = context.teacher().network();
+    classes = context.classes();
+    rectification = new Rectification(Rectification.Rule.SWAP, 1, 0, settings.temperature);
   }
 
   @Override
-  public Optional<Objective> inner(Inputs inputs) {
-    return Optional.empty();
+  public Turn begin(Inputs inputs) {
+    return Turn.withoutAttack(() -> descend(inputs.images(), inputs.labels()));
   }
 
-  @Override
-  public Loss outer(Inputs inputs, Tensor adversarial) {
-    Tensor own = student.logits(inputs.images());
-    Tensor target =
-        Constant.of(() -> rectification.apply(teacher.logits(inputs.images()), inputs.labels()));
-    Tensor apart = Divergence.softened(target, own, temperature);
+  private Loss descend(Tensor x, Tensor y) {
+    Tensor own = student.logits(x);
+    Tensor target = Constant.of(() -> rectification.apply(teacher.logits(x), y));
+    Tensor kd = Divergence.softened(target, own, settings.temperature);
     return new Loss()
-        .plus("ce", 1 - alpha, Losses.crossEntropy(own, inputs.labels()))
-        .plus("kd", alpha * multiplier, reduction.of(apart, classes));
+        .plus("ce", 1 - settings.alpha, Losses.crossEntropy(own, y))
+        .plus("kd", settings.alpha * settings.multiplier, settings.reduction.of(kd, classes));
   }
 }

@@ -2,15 +2,20 @@ package bridge.method;
 
 import bridge.Options;
 import bridge.UsageException;
-import bridge.gradient.Objective;
+import bridge.architecture.Init;
 import bridge.loss.Divergence;
 import bridge.loss.Losses;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Reference;
+import bridge.method.parts.Regressor;
+import bridge.method.parts.Tap;
+import bridge.method.parts.TrainedModules;
+import bridge.method.parts.Turn;
 import bridge.model.Network;
-import bridge.torch.Device;
-import bridge.torch.Generator;
 import bridge.torch.Tensor;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 
@@ -41,49 +46,86 @@ import java.util.Optional;
 final class FitNets implements Method {
   private static final int DECAY_FROM = 5;
 
+  /** How α falls, of PAPER; with CODE there are no epochs of hints alone, and it does not fall. */
+  record Stages(int hintEpochs, double alphaLast, int decayEpochs) {
+    static Stages from(Options options) {
+      return new Stages(
+          options.integer("hintEpochs", 100, 0, 1_000_000),
+          options.number("alphaLast", 1, 0, 1e6),
+          options.integer("decayEpochs", 400, DECAY_FROM + 1, 1_000_000));
+    }
+
+    /**
+     * α in an epoch of the second stage.
+     *
+     * @param epoch counted from 1 in that stage
+     * @param first α at its beginning
+     */
+    double alpha(int epoch, double first) {
+      double steps = decayEpochs - DECAY_FROM + 1;
+      double done = Math.min(Math.max(epoch - DECAY_FROM, 0), steps);
+      return first + (alphaLast - first) * done / steps;
+    }
+  }
+
+  /**
+   * @param layer the student's
+   * @param stages there with PAPER
+   */
+  record Settings(
+      String layer,
+      double gamma,
+      double alpha,
+      double beta,
+      double temperature,
+      Optional<Stages> stages)
+      implements MethodSettings {
+    static Settings from(Options options) {
+      String layer = options.text("featLayer", null);
+      boolean staged = Reference.from(options) == Reference.PAPER;
+      return new Settings(
+          layer,
+          options.number("gamma", 1, 0, 1e6),
+          options.number("alpha", staged ? 4 : 0, 0, 1e6),
+          options.number("beta", staged ? 1 : 100, 0, 1e6),
+          options.number("temperature", staged ? 3 : 4, 1e-2, 1e3),
+          staged ? Optional.of(Stages.from(options)) : Optional.empty());
+    }
+
+    @Override
+    public Method over(MethodContext context) {
+      return new FitNets(this, context);
+    }
+  }
+
+  private final Settings settings;
   private final Tap student;
   private final Tap teacher;
-  private final Reference reference;
-  private final double gamma;
-  private final double alpha;
-  private final double beta;
-  private final double temperature;
-  private final int hintEpochs;
-  private final double alphaLast;
-  private final int decayEpochs;
+  private final TrainedModules modules = new TrainedModules();
 
   /** Empty where the paper has none. */
   private final Optional<Regressor> regressor;
 
-  FitNets(Options options, Setting setting) {
-    student = new Tap(setting.student(), options.text("featLayer", null));
-    teacher = Tap.ofTeacher("fitnets", setting);
-    reference = Reference.from(options);
-    boolean staged = reference == Reference.PAPER;
-    gamma = options.number("gamma", 1, 0, 1e6);
-    alpha = options.number("alpha", staged ? 4 : 0, 0, 1e6);
-    beta = options.number("beta", staged ? 1 : 100, 0, 1e6);
-    temperature = options.number("temperature", staged ? 3 : 4, 1e-2, 1e3);
-    hintEpochs = staged ? options.integer("hintEpochs", 100, 0, 1_000_000) : 0;
-    alphaLast = staged ? options.number("alphaLast", 1, 0, 1e6) : alpha;
-    decayEpochs = staged ? options.integer("decayEpochs", 400, DECAY_FROM + 1, 1_000_000) : 0;
-    regressor = regressor(setting);
+  private FitNets(Settings settings, MethodContext context) {
+    this.settings = settings;
+    student = Tap.ofStudent(settings.layer, context);
+    teacher = Tap.of(context.teacher());
+    regressor = regressor(context);
   }
 
-  private Optional<Regressor> regressor(Setting setting) {
-    long[] from = map(student, setting, "the student", "method.featLayer");
-    long[] to = map(teacher, setting, "the teacher", "the teacher's features");
-    boolean code = reference == Reference.CODE;
+  private Optional<Regressor> regressor(MethodContext context) {
+    long[] from = map(student, context, "the student", "method.featLayer");
+    long[] to = map(teacher, context, "the teacher", "the teacher's features");
+    boolean code = settings.stages.isEmpty();
     if (!code && Arrays.equals(from, to)) {
       return Optional.empty();
     }
-    Device device = setting.device();
-    Generator generator = Generator.on(device, setting.seeds().derive("heads"));
-    return Optional.of(new Regressor(from, to, code, code, generator, device, student.type()));
+    Init init = Init.of(context.seeds(), "heads", student.type(), context.device());
+    return Optional.of(modules.add("regressor", new Regressor(from, to, code, code, init)));
   }
 
-  private static long[] map(Tap tap, Setting setting, String owner, String key) {
-    long[] sizes = tap.sizes(setting);
+  private static long[] map(Tap tap, MethodContext context, String owner, String key) {
+    long[] sizes = tap.sizes(context);
     if (sizes.length != 4) {
       throw new UsageException(
           "method fitnets needs a map [N, C, H, W] of %s, but %s gives %s; name a convolutional layer with %s"
@@ -93,65 +135,61 @@ final class FitNets implements Method {
   }
 
   @Override
-  public Optional<Objective> inner(Inputs inputs) {
-    return Optional.empty();
+  public Turn begin(Inputs inputs) {
+    return Turn.withoutAttack(() -> descend(inputs));
   }
 
-  @Override
-  public Loss outer(Inputs inputs, Tensor adversarial) {
-    Network.Outputs own = student.ask(inputs.images());
-    Network.Outputs said = teacher.askSilently(inputs.images());
-    if (reference == Reference.PAPER) {
-      return inputs.epoch() <= hintEpochs
-          ? new Loss().plus("hint", beta, squares(own, said).sum(1, 2, 3).mean().mul(0.5))
-          : new Loss()
-              .plus("ce", gamma, Losses.crossEntropy(own.logits(), inputs.labels()))
-              .plus("kd", alpha(inputs.epoch() - hintEpochs), soft(said.logits(), own.logits()));
+  private Loss descend(Inputs inputs) {
+    Network.Outputs own = student.forward(inputs.images());
+    Network.Outputs target = teacher.constant(inputs.images());
+    return settings
+        .stages
+        .map(stages -> staged(stages, inputs, own, target))
+        .orElseGet(
+            () ->
+                new Loss()
+                    .plus("ce", settings.gamma, Losses.crossEntropy(own.logits(), inputs.labels()))
+                    .plus("kd", settings.alpha, kd(target.logits(), own.logits()))
+                    .plus("hint", settings.beta, squares(own, target).mean()));
+  }
+
+  private Loss staged(Stages stages, Inputs inputs, Network.Outputs own, Network.Outputs target) {
+    int epoch = inputs.epoch() - stages.hintEpochs;
+    if (epoch <= 0) {
+      Tensor hint = squares(own, target).sum(1, 2, 3).mean().mul(0.5);
+      return new Loss().plus("hint", settings.beta, hint);
     }
+    double alpha = stages.alpha(epoch, settings.alpha);
     return new Loss()
-        .plus("ce", gamma, Losses.crossEntropy(own.logits(), inputs.labels()))
-        .plus("kd", alpha, Divergence.softened(said.logits(), own.logits(), temperature).mean())
-        .plus("hint", beta, squares(own, said).mean());
+        .plus("ce", settings.gamma, Losses.crossEntropy(own.logits(), inputs.labels()))
+        .plus("kd", alpha, soft(target.logits(), own.logits()));
   }
 
-  /** Of an epoch of the second stage, counted from 1. */
-  private double alpha(int epoch) {
-    double steps = decayEpochs - DECAY_FROM + 1;
-    double done = Math.min(Math.max(epoch - DECAY_FROM, 0), steps);
-    return alpha + (alphaLast - alpha) * done / steps;
-  }
-
-  private Tensor squares(Network.Outputs own, Network.Outputs said) {
+  private Tensor squares(Network.Outputs own, Network.Outputs target) {
     Tensor guided = student.feature(own);
-    Tensor brought = regressor.map(r -> r.apply(guided)).orElse(guided);
-    Tensor apart = brought.sub(teacher.feature(said));
-    return apart.mul(apart);
+    Tensor regressed = regressor.map(r -> r.apply(guided)).orElse(guided);
+    Tensor difference = regressed.sub(teacher.feature(target));
+    return difference.mul(difference);
   }
 
-  private Tensor soft(Tensor said, Tensor own) {
-    Tensor target = said.div(temperature).softmax(1);
-    return target.mul(own.div(temperature).logSoftmax(1)).sum(1).mean().neg();
+  private Tensor kd(Tensor target, Tensor own) {
+    return Divergence.softened(target, own, settings.temperature).mean();
+  }
+
+  /** The cross-entropy with the teacher's softened prediction. */
+  private Tensor soft(Tensor target, Tensor own) {
+    double t = settings.temperature;
+    Tensor p = target.div(t).softmax(1);
+    return p.mul(own.div(t).logSoftmax(1)).sum(1).mean().neg();
   }
 
   @Override
   public Map<String, Tensor> parameters() {
-    return named(false);
+    return modules.parameters();
   }
 
   @Override
   public Map<String, Tensor> state() {
-    return named(true);
-  }
-
-  private Map<String, Tensor> named(boolean buffers) {
-    Map<String, Tensor> all = new LinkedHashMap<>();
-    regressor.ifPresent(
-        r -> {
-          r.parameters().forEach((name, t) -> all.put("regressor." + name, t));
-          if (buffers) {
-            r.buffers().forEach((name, t) -> all.put("regressor." + name, t));
-          }
-        });
-    return all;
+    return modules.state();
   }
 }

@@ -2,11 +2,17 @@ package bridge.method;
 
 import bridge.Options;
 import bridge.gradient.Objective;
-import bridge.loss.Losses;
+import bridge.loss.Objectives;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Introspection;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Reference;
+import bridge.method.parts.Teachers;
+import bridge.method.parts.Turn;
 import bridge.model.Network;
 import bridge.torch.Constant;
 import bridge.torch.Tensor;
-import java.util.Optional;
 
 /**
  * Introspective adversarial distillation, version I (Zhu, Yao, Han, Zhang, Liu, Niu, Zhou, Xu,
@@ -27,31 +33,48 @@ final class Iad implements Method {
     II
   }
 
+  /** Those of the version that the option {@code version} names. */
+  interface Settings extends MethodSettings {
+    Teachers teachers();
+
+    static Settings from(Options options) {
+      return switch (options.choice("version", Version.I)) {
+        case I -> new One(Introspection.from(options, 1));
+        case II -> IadTwo.Settings.from(options);
+      };
+    }
+  }
+
+  private record One(Introspection introspection) implements Settings {
+    @Override
+    public Teachers teachers() {
+      return Teachers.ONE;
+    }
+
+    @Override
+    public Method over(MethodContext context) {
+      return new Iad(introspection, context);
+    }
+  }
+
+  private final Introspection introspection;
   private final Network student;
   private final Network teacher;
-  private final Introspection introspection;
+  private final Objective.Form climbed;
 
-  private Iad(Options options, Setting setting) {
-    student = setting.student();
-    teacher = Methods.onlyTeacher("iad", setting).network();
-    introspection = Introspection.from(options, 1);
-  }
-
-  /** The version that the options name. */
-  static Method create(Options options, Setting setting) {
-    return switch (options.choice("version", Version.I)) {
-      case I -> new Iad(options, setting);
-      case II -> new IadTwo(options, setting);
-    };
+  private Iad(Introspection introspection, MethodContext context) {
+    this.introspection = introspection;
+    student = context.student();
+    teacher = context.teacher().network();
+    climbed = Objectives.crossEntropy(student);
   }
 
   @Override
-  public Optional<Objective> inner(Inputs inputs) {
-    return Optional.of(x -> Losses.crossEntropy(student.logits(x), inputs.labels()));
+  public Turn begin(Inputs inputs) {
+    return Turn.attack(climbed.with(inputs.labels()), adversarial -> descend(inputs, adversarial));
   }
 
-  @Override
-  public Loss outer(Inputs inputs, Tensor adversarial) {
+  private Loss descend(Inputs inputs, Tensor adversarial) {
     Tensor target = Constant.of(() -> teacher.logits(inputs.images()));
     Tensor adv = student.logits(adversarial);
     if (introspection.reference() == Reference.CODE) {

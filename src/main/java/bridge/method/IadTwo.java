@@ -5,10 +5,17 @@ import bridge.UsageException;
 import bridge.gradient.Objective;
 import bridge.loss.Divergence;
 import bridge.loss.Losses;
+import bridge.loss.Objectives;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Introspection;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Teacher;
+import bridge.method.parts.Teachers;
+import bridge.method.parts.Turn;
 import bridge.model.Network;
 import bridge.torch.Constant;
 import bridge.torch.Tensor;
-import java.util.Optional;
 
 /**
  * Introspective adversarial distillation, version II: a robust teacher r and an accurate one c, all
@@ -31,50 +38,71 @@ import java.util.Optional;
  * and there is no {@code reference}.
  */
 final class IadTwo implements Method {
-  private final Network student;
-  private final TeacherPair teachers;
-  private final double temperature;
-  private final double alpha1;
-  private final double alpha2;
-  private final double beta;
-  private final int begin;
-
-  IadTwo(Options options, Setting setting) {
-    student = setting.student();
-    teachers = TeacherPair.of("iad version II", setting);
-    temperature = options.number("temperature", 1, 1e-2, 1e3);
-    alpha1 = options.number("alpha1", 0.5, 0, 1);
-    alpha2 = options.number("alpha2", 0.25, 0, 1);
-    if (alpha1 + alpha2 > 1) {
-      throw new UsageException(
-          "%s and %s must come to at most 1, the rest being the labels' share, found %s and %s"
-              .formatted(options.path("alpha1"), options.path("alpha2"), alpha1, alpha2));
+  record Settings(double temperature, double alpha1, double alpha2, double beta, int begin)
+      implements Iad.Settings {
+    static Settings from(Options options) {
+      double temperature = options.number("temperature", 1, 1e-2, 1e3);
+      double alpha1 = options.number("alpha1", 0.5, 0, 1);
+      double alpha2 = options.number("alpha2", 0.25, 0, 1);
+      if (alpha1 + alpha2 > 1) {
+        throw new UsageException(
+            "%s and %s must come to at most 1, the rest being the labels' share, found %s and %s"
+                .formatted(options.path("alpha1"), options.path("alpha2"), alpha1, alpha2));
+      }
+      double beta = options.number("beta", 0.1, 0, 1e3);
+      int begin = options.integer("begin", 40, 0, 1_000_000);
+      return new Settings(temperature, alpha1, alpha2, beta, begin);
     }
-    beta = options.number("beta", 0.1, 0, 1e3);
-    begin = options.integer("begin", 40, 0, 1_000_000);
+
+    @Override
+    public Teachers teachers() {
+      return Teachers.CLEAN_AND_ADVERSARIAL;
+    }
+
+    @Override
+    public Method over(MethodContext context) {
+      return new IadTwo(this, context);
+    }
+  }
+
+  private final Settings settings;
+  private final Network student;
+  private final Network robust;
+  private final Network accurate;
+  private final Objective.Form climbed;
+
+  private IadTwo(Settings settings, MethodContext context) {
+    this.settings = settings;
+    student = context.student();
+    robust = context.teacher(Teacher.Role.ADVERSARIAL);
+    accurate = context.teacher(Teacher.Role.CLEAN);
+    climbed = Objectives.crossEntropy(student);
   }
 
   @Override
-  public Optional<Objective> inner(Inputs inputs) {
-    return Optional.of(x -> Losses.crossEntropy(student.logits(x), inputs.labels()));
+  public Turn begin(Inputs inputs) {
+    return Turn.attack(climbed.with(inputs.labels()), adversarial -> descend(inputs, adversarial));
   }
 
-  @Override
-  public Loss outer(Inputs inputs, Tensor adversarial) {
+  private Loss descend(Inputs inputs, Tensor adversarial) {
+    double temperature = settings.temperature;
+    double alpha1 = settings.alpha1;
+    double alpha2 = settings.alpha2;
+    Tensor y = inputs.labels();
     Tensor adv = student.logits(adversarial);
-    Tensor robust = Constant.of(() -> teachers.adversarial().logits(adversarial));
-    Tensor accurate = Constant.of(() -> teachers.clean().logits(adversarial));
-    Tensor apart = Divergence.softened(robust, adv, temperature);
+    Tensor guide = Constant.of(() -> robust.logits(adversarial));
+    Tensor clean = Constant.of(() -> accurate.logits(adversarial));
+    Tensor divergence = Divergence.softened(guide, adv, temperature);
     Loss loss =
         new Loss()
-            .plus("ce", 1 - alpha1 - alpha2, Losses.crossEntropy(adv, inputs.labels()))
-            .plus("clean", alpha2, Divergence.softened(accurate, adv, temperature).mean());
-    if (inputs.epoch() <= begin) {
-      return loss.plus("robust", alpha1, apart.mean());
+            .plus("ce", 1 - alpha1 - alpha2, Losses.crossEntropy(adv, y))
+            .plus("clean", alpha2, Divergence.softened(clean, adv, temperature).mean());
+    if (inputs.epoch() <= settings.begin) {
+      return loss.plus("robust", alpha1, divergence.mean());
     }
-    Tensor trust = Introspection.trust(robust, inputs.labels(), beta);
+    Tensor trust = Introspection.trust(guide, y, settings.beta);
     Tensor own = Introspection.own(trust, student.logits(inputs.images()), adv);
-    return loss.plus("robust", alpha1, apart.mul(trust).mean())
+    return loss.plus("robust", alpha1, divergence.mul(trust).mean())
         .plus("self", alpha1 * temperature * temperature, own);
   }
 }

@@ -1,14 +1,16 @@
 package bridge.method;
 
 import bridge.Options;
-import bridge.gradient.Objective;
 import bridge.loss.Divergence;
 import bridge.loss.Losses;
 import bridge.loss.Reduction;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Turn;
 import bridge.model.Network;
 import bridge.torch.Constant;
 import bridge.torch.Tensor;
-import java.util.Optional;
 
 /**
  * Knowledge distillation (Hinton, Vinyals, Dean 2015), without an attack. With s, t the logits of
@@ -24,36 +26,45 @@ import java.util.Optional;
  * more by the teacher's entropy only, which no gradient sees, so there is no {@code reference}.
  */
 final class Kd implements Method {
+  record Settings(double temperature, double alpha, double gamma, Reduction reduction)
+      implements MethodSettings {
+    static Settings from(Options options) {
+      return new Settings(
+          options.number("temperature", 4, 1e-2, 1e3),
+          options.number("alpha", 0.9, 0, 1e6),
+          options.number("gamma", 0.1, 0, 1e6),
+          Reduction.from(options, Reduction.BATCHMEAN));
+    }
+
+    @Override
+    public Method over(MethodContext context) {
+      return new Kd(this, context);
+    }
+  }
+
+  private final Settings settings;
   private final Network student;
   private final Network teacher;
   private final long classes;
-  private final double temperature;
-  private final double alpha;
-  private final double gamma;
-  private final Reduction reduction;
 
-  Kd(Options options, Setting setting) {
-    student = setting.student();
-    teacher = Methods.onlyTeacher("kd", setting).network();
-    classes = setting.classes();
-    temperature = options.number("temperature", 4, 1e-2, 1e3);
-    alpha = options.number("alpha", 0.9, 0, 1e6);
-    gamma = options.number("gamma", 0.1, 0, 1e6);
-    reduction = Reduction.from(options, Reduction.BATCHMEAN);
+  private Kd(Settings settings, MethodContext context) {
+    this.settings = settings;
+    student = context.student();
+    teacher = context.teacher().network();
+    classes = context.classes();
   }
 
   @Override
-  public Optional<Objective> inner(Inputs inputs) {
-    return Optional.empty();
+  public Turn begin(Inputs inputs) {
+    return Turn.withoutAttack(() -> descend(inputs.images(), inputs.labels()));
   }
 
-  @Override
-  public Loss outer(Inputs inputs, Tensor adversarial) {
-    Tensor own = student.logits(inputs.images());
-    Tensor target = Constant.of(() -> teacher.logits(inputs.images()));
-    Tensor apart = Divergence.softened(target, own, temperature);
+  private Loss descend(Tensor x, Tensor y) {
+    Tensor own = student.logits(x);
+    Tensor target = Constant.of(() -> teacher.logits(x));
+    Tensor kd = Divergence.softened(target, own, settings.temperature);
     return new Loss()
-        .plus("ce", gamma, Losses.crossEntropy(own, inputs.labels()))
-        .plus("kd", alpha, reduction.of(apart, classes));
+        .plus("ce", settings.gamma, Losses.crossEntropy(own, y))
+        .plus("kd", settings.alpha, settings.reduction.of(kd, classes));
   }
 }

@@ -3,10 +3,15 @@ package bridge.method;
 import bridge.Options;
 import bridge.gradient.Objective;
 import bridge.loss.Losses;
+import bridge.loss.Objectives;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Teacher;
+import bridge.method.parts.Turn;
 import bridge.model.Network;
 import bridge.torch.Constant;
 import bridge.torch.Tensor;
-import java.util.Optional;
 
 /**
  * Adversarial training with learned smoothening (Chen, Zhang, Liu, Chang, Wang: Robust overfitting
@@ -26,39 +31,54 @@ import java.util.Optional;
  * there is no {@code reference}.
  */
 final class KdSwa implements Method {
+  record Settings(double temperature, double lambdaCe, double lambdaClean, double lambdaAdv)
+      implements MethodSettings {
+    static Settings from(Options options) {
+      return new Settings(
+          options.number("temperature", 2, 1e-2, 1e3),
+          options.number("lambdaCe", 0.3, 0, 1e6),
+          options.number("lambdaClean", 0.1, 0, 1e6),
+          options.number("lambdaAdv", 0.6, 0, 1e6));
+    }
+
+    @Override
+    public Method over(MethodContext context) {
+      return new KdSwa(this, context);
+    }
+  }
+
+  private final Settings settings;
   private final Network student;
-  private final TeacherPair teachers;
-  private final double temperature;
-  private final double lambdaCe;
-  private final double lambdaClean;
-  private final double lambdaAdv;
+  private final Network robust;
+  private final Network accurate;
+  private final Objective.Form climbed;
 
-  KdSwa(Options options, Setting setting) {
-    student = setting.student();
-    teachers = TeacherPair.of("kd-swa", setting);
-    temperature = options.number("temperature", 2, 1e-2, 1e3);
-    lambdaCe = options.number("lambdaCe", 0.3, 0, 1e6);
-    lambdaClean = options.number("lambdaClean", 0.1, 0, 1e6);
-    lambdaAdv = options.number("lambdaAdv", 0.6, 0, 1e6);
+  private KdSwa(Settings settings, MethodContext context) {
+    this.settings = settings;
+    student = context.student();
+    robust = context.teacher(Teacher.Role.ADVERSARIAL);
+    accurate = context.teacher(Teacher.Role.CLEAN);
+    climbed = Objectives.crossEntropy(student);
   }
 
   @Override
-  public Optional<Objective> inner(Inputs inputs) {
-    return Optional.of(x -> Losses.crossEntropy(student.logits(x), inputs.labels()));
+  public Turn begin(Inputs inputs) {
+    Tensor y = inputs.labels();
+    return Turn.attack(climbed.with(y), adversarial -> descend(adversarial, y));
   }
 
-  @Override
-  public Loss outer(Inputs inputs, Tensor adversarial) {
+  private Loss descend(Tensor adversarial, Tensor y) {
     Tensor own = student.logits(adversarial);
     return new Loss()
-        .plus("ce", lambdaCe, Losses.crossEntropy(own, inputs.labels()))
-        .plus("clean", lambdaClean, soft(teachers.clean(), adversarial, own))
-        .plus("adv", lambdaAdv, soft(teachers.adversarial(), adversarial, own));
+        .plus("ce", settings.lambdaCe, Losses.crossEntropy(own, y))
+        .plus("clean", settings.lambdaClean, soft(accurate, adversarial, own))
+        .plus("adv", settings.lambdaAdv, soft(robust, adversarial, own));
   }
 
   private Tensor soft(Network teacher, Tensor images, Tensor own) {
-    Tensor target = Constant.of(() -> teacher.logits(images).div(temperature).softmax(1));
-    Tensor log = own.div(temperature).logSoftmax(1);
-    return target.mul(log).sum(1).mean().mul(-temperature * temperature);
+    double t = settings.temperature;
+    Tensor target = Constant.of(() -> teacher.logits(images).div(t).softmax(1));
+    Tensor log = own.div(t).logSoftmax(1);
+    return target.mul(log).sum(1).mean().mul(-t * t);
   }
 }

@@ -3,9 +3,14 @@ package bridge.method;
 import bridge.Options;
 import bridge.gradient.Objective;
 import bridge.loss.Losses;
+import bridge.loss.Objectives;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Reference;
+import bridge.method.parts.Turn;
 import bridge.model.Network;
 import bridge.torch.Tensor;
-import java.util.Optional;
 
 /**
  * Misclassification-aware adversarial training (Wang, Zou, Yi, Bailey, Ma, Gu: Improving
@@ -25,34 +30,43 @@ import java.util.Optional;
  * logarithms taken from the logits.
  */
 final class Mart implements Method {
+  record Settings(double beta, Reference reference) implements MethodSettings {
+    static Settings from(Options options) {
+      return new Settings(options.number("beta", 5, 0, 1e6), Reference.from(options));
+    }
+
+    @Override
+    public Method over(MethodContext context) {
+      return new Mart(this, context);
+    }
+  }
+
+  private final Settings settings;
   private final Network student;
-  private final double beta;
-  private final Reference reference;
+  private final Objective.Form climbed;
 
-  Mart(Options options, Setting setting) {
-    Methods.refuseTeachers("mart", setting);
-    student = setting.student();
-    beta = options.number("beta", 5, 0, 1e6);
-    reference = Reference.from(options);
+  private Mart(Settings settings, MethodContext context) {
+    this.settings = settings;
+    student = context.student();
+    climbed = Objectives.crossEntropy(student);
   }
 
   @Override
-  public Optional<Objective> inner(Inputs inputs) {
-    return Optional.of(x -> Losses.crossEntropy(student.logits(x), inputs.labels()));
+  public Turn begin(Inputs inputs) {
+    return Turn.attack(climbed.with(inputs.labels()), adversarial -> descend(inputs, adversarial));
   }
 
-  @Override
-  public Loss outer(Inputs inputs, Tensor adversarial) {
+  private Loss descend(Inputs inputs, Tensor adversarial) {
     Tensor clean = student.logits(inputs.images());
     Tensor adv = student.logits(adversarial);
     Tensor y = inputs.labels().unsqueeze(1);
-    boolean code = reference == Reference.CODE;
+    boolean code = settings.reference == Reference.CODE;
     Tensor kl = code ? guardedKl(clean, adv) : Losses.klBetweenLogits(clean, adv);
     Tensor doubt = clean.softmax(1).gather(1, y).squeeze(1).neg().add(code ? 1.0000001 : 1);
     return new Loss()
         .plus("ce", 1, Losses.crossEntropy(adv, inputs.labels()))
         .plus("margin", 1, (code ? guardedMargin(adv, y) : margin(adv, y)).mean().neg())
-        .plus("kl", beta, kl.mul(doubt).mean());
+        .plus("kl", settings.beta, kl.mul(doubt).mean());
   }
 
   /** The strongest class but y. */

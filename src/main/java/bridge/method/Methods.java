@@ -1,63 +1,69 @@
 package bridge.method;
 
+import static bridge.method.parts.Teachers.CLEAN_AND_ADVERSARIAL;
+import static bridge.method.parts.Teachers.NONE;
+import static bridge.method.parts.Teachers.ONE;
+import static bridge.method.parts.Teachers.PEER;
+import static bridge.method.parts.Teachers.SOME;
+
 import bridge.Options;
 import bridge.UsageException;
+import bridge.method.parts.Teacher;
+import bridge.method.parts.Teachers;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.TreeMap;
-import java.util.function.BiFunction;
 import java.util.function.Function;
 
-/**
- * The methods by name. A new one takes its class and its line here, which also says when gradients
- * go through its teachers: those in half precision give none.
- */
+/** The methods by name, with the teachers each needs. A new one takes its class and its line. */
 public final class Methods {
-  private static final Map<String, Registered> ALL =
+  private static final Map<String, Entry<?>> ALL =
       new TreeMap<>(
           Map.ofEntries(
-              entry("ada-ad", AdaAd::new, AdaAd::throughTeacher),
-              entry("ada-iad", AdaIad::new, AdaAd::throughTeacher),
-              entry("alp", Alp::new),
-              entry("ard", Ard::new),
-              entry("b-mtard", BMtard::new),
-              entry("ca-mkd", CaMkd::new, CaMkd::throughTeachers),
-              entry("crd", Crd::new),
-              entry("drkd", Drkd::new),
-              entry("fitnets", FitNets::new),
-              entry("iad", Iad::create),
-              entry("kd", Kd::new),
-              entry("kd-swa", KdSwa::new),
-              entry("mart", Mart::new),
-              entry("mtard", Mtard::new),
-              entry("peer-aid", PeerAid::new),
-              entry("pgd-at", PgdAt::new),
-              entry("rslad", Rslad::new),
-              entry("sa-mdrad", SaMdrad::new, SaMdrad::throughTeachers),
-              entry("standard", Standard::new),
-              entry("trades", Trades::new),
-              entry("vfd-adv", VfdAdv::new)));
+              entry("ada-ad", ONE, AdaAd.Settings::from),
+              entry("ada-iad", ONE, AdaIad.Settings::from),
+              entry("alp", NONE, Alp.Settings::from),
+              entry("ard", ONE, Ard.Settings::from),
+              entry("b-mtard", CLEAN_AND_ADVERSARIAL, BMtard.Settings::from),
+              entry("ca-mkd", SOME, CaMkd.Settings::from),
+              entry("crd", ONE, Crd.Settings::from),
+              entry("drkd", ONE, Drkd.Settings::from),
+              entry("fitnets", ONE, FitNets.Settings::from),
+              entry("iad", Iad.Settings::teachers, Iad.Settings::from),
+              entry("kd", ONE, Kd.Settings::from),
+              entry("kd-swa", CLEAN_AND_ADVERSARIAL, KdSwa.Settings::from),
+              entry("mart", NONE, Mart.Settings::from),
+              entry("mtard", CLEAN_AND_ADVERSARIAL, Mtard.Settings::from),
+              entry("peer-aid", PEER, PeerAid.Settings::from),
+              entry("pgd-at", NONE, PgdAt.Settings::from),
+              entry("rslad", ONE, Rslad.Settings::from),
+              entry("sa-mdrad", SOME, SaMdradSettings::from),
+              entry("standard", NONE, Standard.Settings::from),
+              entry("trades", NONE, Trades.Settings::from),
+              entry("vfd-adv", ONE, VfdAdv.Settings::from)));
 
-  /**
-   * @param through what in the options leads gradients through the teachers, if anything
-   */
-  private record Registered(
-      BiFunction<Options, Setting, Method> maker, Function<Options, Optional<String>> through) {}
+  private record Entry<S extends MethodSettings>(
+      Function<S, Teachers> teachers, Function<Options, S> reader) {
+
+    private MethodSettings read(String name, Options options, List<Teacher.Role> roles) {
+      S settings = reader.apply(options);
+      options.done();
+      teachers.apply(settings).check(name, roles);
+      return settings;
+    }
+  }
 
   private Methods() {}
 
-  /** A method that asks its teachers and no more. */
-  private static Map.Entry<String, Registered> entry(
-      String name, BiFunction<Options, Setting, Method> maker) {
-    return entry(name, maker, _ -> Optional.empty());
+  private static <S extends MethodSettings> Map.Entry<String, Entry<?>> entry(
+      String name, Teachers teachers, Function<Options, S> reader) {
+    return entry(name, _ -> teachers, reader);
   }
 
-  private static Map.Entry<String, Registered> entry(
-      String name,
-      BiFunction<Options, Setting, Method> maker,
-      Function<Options, Optional<String>> through) {
-    return Map.entry(name, new Registered(maker, through));
+  /** A method whose teachers depend on its settings. */
+  private static <S extends MethodSettings> Map.Entry<String, Entry<?>> entry(
+      String name, Function<S, Teachers> teachers, Function<Options, S> reader) {
+    return Map.entry(name, new Entry<>(teachers, reader));
   }
 
   public static List<String> names() {
@@ -65,78 +71,19 @@ public final class Methods {
   }
 
   /**
-   * Makes the method that {@code options} name, with the rest of them.
+   * The settings of the method that {@code options} name, read from the rest of them.
    *
+   * @param roles of the recipe's teachers, in their order
    * @throws UsageException for an unknown name, or options or teachers that do not fit
    */
-  public static Method create(Options options, Setting setting) {
-    Method method = named(options).maker.apply(options, setting);
-    options.done();
-    return method;
-  }
-
-  /**
-   * What in a method's options leads gradients through its teachers, in words; empty where it only
-   * asks them, so that they may be held in half precision.
-   *
-   * @throws UsageException for an unknown name, or an option it looks at that is wrong
-   */
-  public static Optional<String> gradientsThroughTeachers(Options options) {
-    return named(options).through.apply(options);
-  }
-
-  private static Registered named(Options options) {
+  public static MethodSettings read(Options options, List<Teacher.Role> roles) {
     String name = options.text("name", null);
-    Registered method = ALL.get(name);
-    if (method == null) {
+    Entry<?> entry = ALL.get(name);
+    if (entry == null) {
       throw new UsageException(
           "unknown method %s%s; known: %s"
               .formatted(name, Options.hint(name, ALL.keySet()), String.join(", ", names())));
     }
-    return method;
-  }
-
-  /**
-   * The teacher of a method that learns from one.
-   *
-   * @throws UsageException if there is none, more than one, or a peer
-   */
-  static Setting.Teacher onlyTeacher(String method, Setting setting) {
-    List<Setting.Teacher> teachers = setting.teachers();
-    if (teachers.size() != 1) {
-      throw new UsageException(
-          "method %s needs exactly one teacher, found %d; name one in the recipe's teachers"
-              .formatted(method, teachers.size()));
-    }
-    return someTeachers(method, setting).get(0);
-  }
-
-  /**
-   * The teachers of a method that learns from any number of them.
-   *
-   * @throws UsageException if there is none, or a peer among them
-   */
-  static List<Setting.Teacher> someTeachers(String method, Setting setting) {
-    if (setting.teachers().isEmpty()) {
-      throw new UsageException(
-          "method %s needs at least one teacher; add teachers to the recipe".formatted(method));
-    }
-    for (Setting.Teacher teacher : setting.teachers()) {
-      if (teacher.role() == Setting.Role.PEER) {
-        throw new UsageException(
-            "method %s needs teachers that are finished, found %s of role PEER; remove the role"
-                .formatted(method, teacher.name()));
-      }
-    }
-    return setting.teachers();
-  }
-
-  /** For methods that learn from labels alone. */
-  static void refuseTeachers(String method, Setting setting) {
-    if (!setting.teachers().isEmpty()) {
-      throw new UsageException(
-          "method %s uses no teachers, found %d; remove them from the recipe"
-              .formatted(method, setting.teachers().size()));
-    }
+    return entry.read(name, options, roles);
   }
 }

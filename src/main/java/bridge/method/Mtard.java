@@ -3,14 +3,20 @@ package bridge.method;
 import bridge.Options;
 import bridge.gradient.Objective;
 import bridge.loss.Divergence;
-import bridge.loss.Losses;
+import bridge.loss.Objectives;
 import bridge.loss.Reduction;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.LossBalance;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Reference;
+import bridge.method.parts.Teacher;
+import bridge.method.parts.Turn;
 import bridge.model.Network;
 import bridge.torch.NoGrad;
 import bridge.torch.Tensor;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
 /**
  * Multi-teacher adversarial robustness distillation (Zhao, Yu, Sun, Zhang, Wei: Enhanced Accuracy
@@ -31,65 +37,70 @@ import java.util.Optional;
  */
 final class Mtard implements Method {
 
+  record Settings(
+      Reference reference, double multiplier, double weightNat, LossBalance.Settings balance)
+      implements MethodSettings {
+    static Settings from(Options options) {
+      return new Settings(
+          Reference.from(options),
+          options.number("multiplier", 1, 0, 1e6),
+          options.number("weightNat", 0.5, 0, 1),
+          LossBalance.Settings.from(options));
+    }
+
+    @Override
+    public Method over(MethodContext context) {
+      return new Mtard(this, context, (adversarial, clean, _) -> List.of(adversarial, clean));
+    }
+  }
+
   /** Divides the logits of the adversarial and the clean teacher by temperatures. */
   interface Softening {
     /**
-     * @param rate the factor of the learning rate at this step
+     * @param scheduleFactor of the learning rate at this step
      */
-    List<Tensor> soften(Tensor adversarial, Tensor clean, double rate);
+    List<Tensor> soften(Tensor adversarial, Tensor clean, double scheduleFactor);
   }
 
   /** What the code adds to a probability before it takes the logarithm. */
   static final double CODE_OFFSET = 1e-5;
 
+  private final Settings settings;
   private final Network student;
-  private final TeacherPair teachers;
-  private final Reference reference;
-  private final double multiplier;
+  private final Network robust;
+  private final Network accurate;
+  private final Softening softening;
   private final LossBalance balance;
+  private final Objective.Form climbed;
 
-  Mtard(Options options, Setting setting) {
-    this("mtard", options, setting);
-  }
-
-  /** For B-MTARD, which reads these options and its own. */
-  Mtard(String name, Options options, Setting setting) {
-    student = setting.student();
-    teachers = TeacherPair.of(name, setting);
-    reference = Reference.from(options);
-    multiplier = options.number("multiplier", 1, 0, 1e6);
-    double nat = options.number("weightNat", 0.5, 0, 1);
-    balance = LossBalance.from(options, setting.device(), 1 - nat, nat);
-  }
-
-  Reference reference() {
-    return reference;
+  Mtard(Settings settings, MethodContext context, Softening softening) {
+    this.settings = settings;
+    this.softening = softening;
+    student = context.student();
+    robust = context.teacher(Teacher.Role.ADVERSARIAL);
+    accurate = context.teacher(Teacher.Role.CLEAN);
+    double nat = settings.weightNat;
+    balance = settings.balance.over(context.device(), 1 - nat, nat);
+    climbed = Objectives.crossEntropy(student);
   }
 
   @Override
-  public Optional<Objective> inner(Inputs inputs) {
-    return Optional.of(x -> Losses.crossEntropy(student.logits(x), inputs.labels()));
+  public Turn begin(Inputs inputs) {
+    return Turn.attack(climbed.with(inputs.labels()), adversarial -> descend(inputs, adversarial));
   }
 
-  @Override
-  public Loss outer(Inputs inputs, Tensor adversarial) {
-    return outer(inputs, adversarial, (adv, nat, rate) -> List.of(adv, nat));
-  }
-
-  Loss outer(Inputs inputs, Tensor adversarial, Softening softening) {
+  private Loss descend(Inputs inputs, Tensor adversarial) {
+    double factor = inputs.scheduleFactor();
     Tensor sAdv = student.logits(adversarial);
     Tensor sNat = student.logits(inputs.images());
-    List<Tensor> teach;
+    List<Tensor> targets;
     try (NoGrad _ = NoGrad.enter()) {
-      teach =
-          softening.soften(
-              teachers.adversarial().logits(adversarial),
-              teachers.clean().logits(inputs.images()),
-              inputs.rate());
+      targets =
+          softening.soften(robust.logits(adversarial), accurate.logits(inputs.images()), factor);
     }
-    Tensor adv = divergence(teach.get(0), sAdv);
-    Tensor nat = divergence(teach.get(1), sNat);
-    List<Tensor> weights = balance.weigh(inputs.rate(), adv, nat);
+    Tensor adv = divergence(targets.get(0), sAdv);
+    Tensor nat = divergence(targets.get(1), sNat);
+    List<Tensor> weights = balance.weigh(factor, adv, nat);
     return new Loss()
         .plus("adv", 1, adv.mul(weights.get(0)))
         .plus("nat", 1, nat.mul(weights.get(1)));
@@ -97,10 +108,10 @@ final class Mtard implements Method {
 
   private Tensor divergence(Tensor teacher, Tensor student) {
     Tensor perSample =
-        reference == Reference.CODE
+        settings.reference == Reference.CODE
             ? Divergence.offset(teacher, student, CODE_OFFSET)
             : Divergence.softened(teacher, student, 1);
-    return Reduction.MEAN.of(perSample, student.size(1)).mul(multiplier);
+    return Reduction.MEAN.of(perSample, student.size(1)).mul(settings.multiplier);
   }
 
   @Override

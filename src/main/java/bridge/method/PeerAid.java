@@ -1,16 +1,19 @@
 package bridge.method;
 
 import bridge.Options;
-import bridge.UsageException;
 import bridge.gradient.Objective;
 import bridge.loss.Losses;
+import bridge.loss.Objectives;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Turn;
 import bridge.model.Mode;
 import bridge.model.Network;
 import bridge.torch.Constant;
 import bridge.torch.Tensor;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Optional;
 
 /**
  * PeerAiD (Jung, Jang, Song, Lee: CVPR 2024): a peer network trains beside the student, on the
@@ -37,66 +40,73 @@ import java.util.Optional;
  * average}.
  */
 final class PeerAid implements Method {
-  private record Weights(double[] gamma, double[] lambda) {
-    static Weights from(Options options) {
-      return new Weights(
-          new double[] {options.number("gamma1", 1, 0, 1e6), options.number("gamma2", 0.1, 0, 1e6)},
-          new double[] {
-            options.number("lambda1", 0, 0, 1e6),
-            options.number("lambda2", 1, 0, 1e6),
-            options.number("lambda3", 1, 0, 1e6)
-          });
+
+  /**
+   * @param temperature T
+   * @param peerTemperature τ
+   */
+  record Settings(
+      double temperature,
+      double peerTemperature,
+      double gamma1,
+      double gamma2,
+      double lambda1,
+      double lambda2,
+      double lambda3)
+      implements MethodSettings {
+    static Settings from(Options options) {
+      return new Settings(
+          options.number("temperature", 5, 1e-2, 1e3),
+          options.number("peerTemperature", 1, 1e-2, 1e3),
+          options.number("gamma1", 1, 0, 1e6),
+          options.number("gamma2", 0.1, 0, 1e6),
+          options.number("lambda1", 0, 0, 1e6),
+          options.number("lambda2", 1, 0, 1e6),
+          options.number("lambda3", 1, 0, 1e6));
+    }
+
+    @Override
+    public Method over(MethodContext context) {
+      return new PeerAid(this, context);
     }
   }
 
+  private final Settings settings;
   private final Network student;
   private final Network peer;
   private final int classes;
-  private final double temperature;
-  private final double peerTemperature;
-  private final Weights weights;
+  private final Objective.Form climbed;
 
-  PeerAid(Options options, Setting setting) {
-    student = setting.student();
-    classes = setting.classes();
-    boolean onePeer =
-        setting.teachers().size() == 1 && setting.teachers().get(0).role() == Setting.Role.PEER;
-    if (!onePeer) {
-      throw new UsageException(
-          "method peer-aid needs one teacher, of role PEER, found %s; write teachers as %s"
-              .formatted(
-                  setting.teachers().stream().map(Setting.Teacher::role).toList(),
-                  "[{\"model\": \"resnet18\", \"role\": \"PEER\"}]"));
-    }
-    peer = setting.teachers().get(0).network();
-    temperature = options.number("temperature", 5, 1e-2, 1e3);
-    peerTemperature = options.number("peerTemperature", 1, 1e-2, 1e3);
-    weights = Weights.from(options);
+  private PeerAid(Settings settings, MethodContext context) {
+    this.settings = settings;
+    student = context.student();
+    peer = context.teacher().network();
+    classes = context.classes();
+    climbed = Objectives.kl(student);
   }
 
   @Override
-  public Optional<Objective> inner(Inputs inputs) {
-    Tensor target;
+  public Turn begin(Inputs inputs) {
     try (Mode _ = Mode.eval(peer)) {
-      target = Constant.of(() -> peer.logits(inputs.images()).softmax(1));
+      Tensor target = Constant.of(() -> peer.logits(inputs.images()).softmax(1));
+      return Turn.attack(climbed.with(target), adversarial -> descend(inputs, adversarial));
     }
-    return Optional.of(x -> Losses.kl(target, student.logits(x)));
   }
 
-  @Override
-  public Loss outer(Inputs inputs, Tensor adversarial) {
+  private Loss descend(Inputs inputs, Tensor adversarial) {
     Tensor y = inputs.labels();
+    double t = settings.temperature;
     try (Mode _ = Mode.train(peer)) {
       Tensor tutor = peer.logits(adversarial);
-      Tensor shown = Constant.unlessWeighted(weights.gamma[1], () -> student.logits(adversarial));
+      Tensor shown = Constant.unlessWeighted(settings.gamma2, () -> student.logits(adversarial));
       Tensor adv = student.logits(adversarial);
       Tensor clean = student.logits(inputs.images());
       return new Loss()
-          .plus("peerCe", weights.gamma[0], Losses.crossEntropy(tutor, y))
-          .plus("peerKl", weights.gamma[1], kl(shown, tutor, peerTemperature))
-          .plus("ce", weights.lambda[0], Losses.crossEntropy(adv, y))
-          .plus("peer", weights.lambda[1], kl(tutor.detach(), adv, temperature))
-          .plus("self", weights.lambda[2], kl(clean, adv, temperature));
+          .plus("peerCe", settings.gamma1, Losses.crossEntropy(tutor, y))
+          .plus("peerKl", settings.gamma2, kl(shown, tutor, settings.peerTemperature))
+          .plus("ce", settings.lambda1, Losses.crossEntropy(adv, y))
+          .plus("peer", settings.lambda2, kl(tutor.detach(), adv, t))
+          .plus("self", settings.lambda3, kl(clean, adv, t));
     }
   }
 

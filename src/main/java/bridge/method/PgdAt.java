@@ -3,10 +3,14 @@ package bridge.method;
 import bridge.Options;
 import bridge.gradient.Objective;
 import bridge.loss.Losses;
+import bridge.loss.Objectives;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Turn;
 import bridge.model.Network;
 import bridge.torch.Constant;
 import bridge.torch.Tensor;
-import java.util.Optional;
 
 /**
  * Adversarial training (Madry et al., ICLR 2018, equation 2.1), also called SAT: the attack climbs
@@ -19,24 +23,35 @@ import java.util.Optional;
  * does github.com/boyellow/AdaAD, main.py, Plain_Madry.
  */
 final class PgdAt implements Method {
+  record Settings(boolean cleanPass) implements MethodSettings {
+    static Settings from(Options options) {
+      return new Settings(options.flag("cleanPass", false));
+    }
+
+    @Override
+    public Method over(MethodContext context) {
+      return new PgdAt(this, context);
+    }
+  }
+
+  private final Settings settings;
   private final Network student;
-  private final boolean cleanPass;
+  private final Objective.Form climbed;
 
-  PgdAt(Options options, Setting setting) {
-    Methods.refuseTeachers("pgd-at", setting);
-    student = setting.student();
-    cleanPass = options.flag("cleanPass", false);
+  private PgdAt(Settings settings, MethodContext context) {
+    this.settings = settings;
+    student = context.student();
+    climbed = Objectives.crossEntropy(student);
   }
 
   @Override
-  public Optional<Objective> inner(Inputs inputs) {
-    return Optional.of(x -> Losses.crossEntropy(student.logits(x), inputs.labels()));
+  public Turn begin(Inputs inputs) {
+    return Turn.attack(climbed.with(inputs.labels()), adversarial -> descend(inputs, adversarial));
   }
 
-  @Override
-  public Loss outer(Inputs inputs, Tensor adversarial) {
+  private Loss descend(Inputs inputs, Tensor adversarial) {
     Tensor logits = student.logits(adversarial);
-    if (cleanPass) {
+    if (settings.cleanPass) {
       Constant.of(() -> student.logits(inputs.images()));
     }
     return new Loss().plus("ce", 1, Losses.crossEntropy(logits, inputs.labels()));

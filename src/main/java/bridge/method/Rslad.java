@@ -3,12 +3,16 @@ package bridge.method;
 import bridge.Options;
 import bridge.gradient.Objective;
 import bridge.loss.Divergence;
-import bridge.loss.Losses;
+import bridge.loss.Objectives;
 import bridge.loss.Reduction;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Reference;
+import bridge.method.parts.Turn;
 import bridge.model.Network;
 import bridge.torch.Constant;
 import bridge.torch.Tensor;
-import java.util.Optional;
 
 /**
  * Robust soft label adversarial distillation (Zi, Zhao, Ma, Jiang: Revisiting Adversarial
@@ -28,55 +32,56 @@ import java.util.Optional;
  * CIFAR-100. PAPER has the formula: reduction BATCHMEAN, logOffset 0.
  */
 final class Rslad implements Method {
+  record Settings(double alpha, double multiplier, double logOffset, Reduction reduction)
+      implements MethodSettings {
+    static Settings from(Options options) {
+      double alpha = options.number("alpha", "5/6", 0, 1);
+      double multiplier = options.number("multiplier", 1, 0, 1e6);
+      Reference reference = Reference.from(options);
+      double offset = reference == Reference.CODE ? 1e-5 : 0;
+      double logOffset = options.number("logOffset", offset, 0, 1);
+      return new Settings(alpha, multiplier, logOffset, reference.reduction(options));
+    }
+
+    @Override
+    public Method over(MethodContext context) {
+      return new Rslad(this, context);
+    }
+  }
+
+  private final Settings settings;
   private final Network student;
   private final Network teacher;
   private final long classes;
-  private final double alpha;
-  private final double multiplier;
-  private final double logOffset;
-  private final Reduction reduction;
+  private final Objective.Form climbed;
 
-  /** What the teacher said of these inputs, asked for the attack. */
-  private Tensor said;
-
-  private Inputs asked;
-
-  Rslad(Options options, Setting setting) {
-    student = setting.student();
-    teacher = Methods.onlyTeacher("rslad", setting).network();
-    classes = setting.classes();
-    alpha = options.number("alpha", "5/6", 0, 1);
-    multiplier = options.number("multiplier", 1, 0, 1e6);
-    boolean code = Reference.from(options) == Reference.CODE;
-    logOffset = options.number("logOffset", code ? 1e-5 : 0, 0, 1);
-    reduction = Reduction.from(options, code ? Reduction.MEAN : Reduction.BATCHMEAN);
-  }
-
-  private Tensor ask(Inputs inputs) {
-    return Constant.of(() -> teacher.logits(inputs.images()));
+  private Rslad(Settings settings, MethodContext context) {
+    this.settings = settings;
+    student = context.student();
+    teacher = context.teacher().network();
+    classes = context.classes();
+    climbed = Objectives.kl(student);
   }
 
   @Override
-  public Optional<Objective> inner(Inputs inputs) {
-    said = ask(inputs);
-    asked = inputs;
-    Tensor target = Constant.of(() -> said.softmax(1));
-    return Optional.of(x -> Losses.kl(target, student.logits(x)));
+  public Turn begin(Inputs inputs) {
+    Tensor target = Constant.of(() -> teacher.logits(inputs.images()));
+    Tensor probabilities = Constant.of(() -> target.softmax(1));
+    return Turn.attack(
+        climbed.with(probabilities), adversarial -> descend(inputs, target, adversarial));
   }
 
-  @Override
-  public Loss outer(Inputs inputs, Tensor adversarial) {
-    Tensor target = asked == inputs ? said : ask(inputs);
-    said = null;
-    asked = null;
+  private Loss descend(Inputs inputs, Tensor target, Tensor adversarial) {
+    double alpha = settings.alpha;
+    double multiplier = settings.multiplier;
     Tensor adv = student.logits(adversarial);
     Tensor nat = student.logits(inputs.images());
     return new Loss()
-        .plus("adv", multiplier * alpha, apart(target, adv))
-        .plus("nat", multiplier * (1 - alpha), apart(target, nat));
+        .plus("adv", multiplier * alpha, divergence(target, adv))
+        .plus("nat", multiplier * (1 - alpha), divergence(target, nat));
   }
 
-  private Tensor apart(Tensor target, Tensor own) {
-    return reduction.of(Divergence.offset(target, own, logOffset), classes);
+  private Tensor divergence(Tensor target, Tensor own) {
+    return settings.reduction.of(Divergence.offset(target, own, settings.logOffset), classes);
   }
 }

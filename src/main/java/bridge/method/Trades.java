@@ -3,10 +3,15 @@ package bridge.method;
 import bridge.Options;
 import bridge.gradient.Objective;
 import bridge.loss.Losses;
+import bridge.loss.Objectives;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Reference;
+import bridge.method.parts.Turn;
 import bridge.model.Network;
 import bridge.torch.Constant;
 import bridge.torch.Tensor;
-import java.util.Optional;
 
 /**
  * TRADES (Zhang, Yu, Jiao, Xing, El Ghaoui, Jordan: Theoretically Principled Trade-off between
@@ -24,30 +29,40 @@ import java.util.Optional;
  * not change during the attack; the code computes it anew in each of its steps.
  */
 final class Trades implements Method {
+  record Settings(double beta, Reference reference) implements MethodSettings {
+    static Settings from(Options options) {
+      return new Settings(options.number("beta", 6, 0, 1e6), Reference.from(options));
+    }
+
+    @Override
+    public Method over(MethodContext context) {
+      return new Trades(this, context);
+    }
+  }
+
+  private final Settings settings;
   private final Network student;
-  private final double beta;
-  private final Reference reference;
+  private final Objective.Form climbed;
 
-  Trades(Options options, Setting setting) {
-    Methods.refuseTeachers("trades", setting);
-    student = setting.student();
-    beta = options.number("beta", 6, 0, 1e6);
-    reference = Reference.from(options);
+  private Trades(Settings settings, MethodContext context) {
+    this.settings = settings;
+    student = context.student();
+    climbed = Objectives.kl(student);
   }
 
   @Override
-  public Optional<Objective> inner(Inputs inputs) {
+  public Turn begin(Inputs inputs) {
     Tensor own = Constant.of(() -> student.logits(inputs.images()).softmax(1));
-    return Optional.of(x -> Losses.kl(own, student.logits(x)));
+    return Turn.attack(climbed.with(own), adversarial -> descend(inputs, adversarial));
   }
 
-  @Override
-  public Loss outer(Inputs inputs, Tensor adversarial) {
+  private Loss descend(Inputs inputs, Tensor adversarial) {
     Tensor clean = student.logits(inputs.images());
     Tensor adv = student.logits(adversarial);
-    Tensor target = reference == Reference.CODE ? student.logits(inputs.images()) : clean;
+    boolean again = settings.reference == Reference.CODE;
+    Tensor target = again ? student.logits(inputs.images()) : clean;
     return new Loss()
         .plus("ce", 1, Losses.crossEntropy(clean, inputs.labels()))
-        .plus("kl", beta, Losses.klBetweenLogits(target, adv).mean());
+        .plus("kl", settings.beta, Losses.klBetweenLogits(target, adv).mean());
   }
 }

@@ -1,14 +1,21 @@
 package bridge.method;
 
 import bridge.Options;
+import bridge.architecture.Init;
 import bridge.gradient.Objective;
 import bridge.loss.Losses;
+import bridge.loss.Objectives;
+import bridge.method.parts.FeatureAlignment;
+import bridge.method.parts.Head;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Tap;
+import bridge.method.parts.TrainedModules;
+import bridge.method.parts.Turn;
 import bridge.model.Network;
 import bridge.torch.Constant;
-import bridge.torch.Device;
-import bridge.torch.Generator;
 import bridge.torch.Tensor;
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 
@@ -47,77 +54,97 @@ final class VfdAdv implements Method {
     LINEAR
   }
 
+  /**
+   * @param layer the student's
+   * @param projection φ
+   */
+  record Settings(
+      Base base,
+      double beta,
+      double lambda,
+      String layer,
+      FeatureAlignment.Distance distance,
+      Projection projection)
+      implements MethodSettings {
+    static Settings from(Options options) {
+      return new Settings(
+          options.choice("base", Base.PGD_AT),
+          options.number("beta", 6, 0, 1e6),
+          options.number("lambda", 1, 0, 1e6),
+          Tap.layer(options),
+          options.choice("featDistance", FeatureAlignment.Distance.MSE_MEAN),
+          options.choice("featHead", Projection.AUTO));
+    }
+
+    @Override
+    public Method over(MethodContext context) {
+      return new VfdAdv(this, context);
+    }
+  }
+
+  private final Settings settings;
   private final Tap student;
   private final Tap teacher;
-  private final Base base;
-  private final double beta;
-  private final double lambda;
-  private final FeatureAlignment.Distance distance;
+  private final TrainedModules modules = new TrainedModules();
   private final Optional<Head> head;
+  private final Objective.Form climbed;
 
-  VfdAdv(Options options, Setting setting) {
-    teacher = Tap.ofTeacher("vfd-adv", setting);
-    base = options.choice("base", Base.PGD_AT);
-    beta = options.number("beta", 6, 0, 1e6);
-    lambda = options.number("lambda", 1, 0, 1e6);
-    student = Tap.ofStudent(options, setting);
-    distance = FeatureAlignment.distance(options);
-    Projection projection = options.choice("featHead", Projection.AUTO);
-    long from = student.width(setting);
-    long to = teacher.width(setting);
-    Device device = setting.device();
-    head =
-        projection == Projection.AUTO && from == to
-            ? Optional.empty()
-            : Optional.of(
-                new Head(
-                    Head.Kind.LINEAR,
-                    from,
-                    to,
-                    Generator.on(device, setting.seeds().derive("heads")),
-                    device,
-                    student.type()));
+  private VfdAdv(Settings settings, MethodContext context) {
+    this.settings = settings;
+    student = Tap.ofStudent(settings.layer, context);
+    teacher = Tap.of(context.teacher());
+    head = head(context);
+    climbed =
+        switch (settings.base) {
+          case PGD_AT -> Objectives.crossEntropy(student.network());
+          case TRADES -> Objectives.kl(student.network());
+        };
+  }
+
+  private Optional<Head> head(MethodContext context) {
+    int from = student.width(context);
+    int to = teacher.width(context);
+    if (settings.projection == Projection.AUTO && from == to) {
+      return Optional.empty();
+    }
+    Init init = Init.of(context.seeds(), "heads", student.type(), context.device());
+    return Optional.of(modules.add("head", new Head(Head.Kind.LINEAR, from, to, init)));
   }
 
   @Override
-  public Optional<Objective> inner(Inputs inputs) {
+  public Turn begin(Inputs inputs) {
     Network attacked = student.network();
-    return Optional.of(
-        switch (base) {
-          case PGD_AT -> x -> Losses.crossEntropy(attacked.logits(x), inputs.labels());
-          case TRADES -> {
-            Tensor own = Constant.of(() -> attacked.logits(inputs.images()).softmax(1));
-            yield x -> Losses.kl(own, attacked.logits(x));
-          }
-        });
+    Tensor constant =
+        switch (settings.base) {
+          case PGD_AT -> inputs.labels();
+          case TRADES -> Constant.of(() -> attacked.logits(inputs.images()).softmax(1));
+        };
+    return Turn.attack(climbed.with(constant), adversarial -> descend(inputs, adversarial));
   }
 
-  @Override
-  public Loss outer(Inputs inputs, Tensor adversarial) {
-    Tensor target = Constant.of(() -> teacher.vector(teacher.ask(inputs.images())));
-    Network.Outputs adv = student.ask(adversarial);
-    Network.Outputs nat = student.ask(inputs.images());
+  private Loss descend(Inputs inputs, Tensor adversarial) {
+    Tensor target = Constant.of(() -> teacher.vector(teacher.forward(inputs.images())));
+    Network.Outputs adv = student.forward(adversarial);
+    Network.Outputs nat = student.forward(inputs.images());
     Loss loss = new Loss();
-    switch (base) {
+    switch (settings.base) {
       case PGD_AT -> loss.plus("ce", 1, Losses.crossEntropy(adv.logits(), inputs.labels()));
       case TRADES ->
           loss.plus("ce", 1, Losses.crossEntropy(nat.logits(), inputs.labels()))
-              .plus("kl", beta, Losses.klBetweenLogits(nat.logits(), adv.logits()).mean());
+              .plus("kl", settings.beta, Losses.klBetweenLogits(nat.logits(), adv.logits()).mean());
     }
-    return loss.plus("featAdv", lambda, apart(adv, target))
-        .plus("featNat", lambda, apart(nat, target));
+    return loss.plus("featAdv", settings.lambda, distance(adv, target))
+        .plus("featNat", settings.lambda, distance(nat, target));
   }
 
-  private Tensor apart(Network.Outputs own, Tensor target) {
+  private Tensor distance(Network.Outputs own, Tensor target) {
     Tensor feature = student.vector(own);
-    Tensor brought = head.map(h -> h.apply(feature)).orElse(feature);
-    return FeatureAlignment.apart(distance, brought, target).mean();
+    Tensor projected = head.map(h -> h.apply(feature)).orElse(feature);
+    return settings.distance.between(projected, target).mean();
   }
 
   @Override
   public Map<String, Tensor> parameters() {
-    Map<String, Tensor> all = new LinkedHashMap<>();
-    head.ifPresent(h -> h.parameters().forEach((name, t) -> all.put("head." + name, t)));
-    return all;
+    return modules.parameters();
   }
 }

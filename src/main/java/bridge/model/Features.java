@@ -4,7 +4,7 @@ import bridge.UsageException;
 import bridge.torch.Tensor;
 import java.util.Arrays;
 
-/** What a tapped submodule gave, as one vector per image. */
+/** What a tapped submodule gave, as a vector or as a map per image. */
 public final class Features {
   private Features() {}
 
@@ -22,5 +22,10 @@ public final class Features {
               "a feature must be [N, d], [N, T, d] or [N, d, H, W], found "
                   + Arrays.toString(tapped.sizes()));
     };
+  }
+
+  /** As a map [N, d, H, W]: what is none is one of a single position. */
+  public static Tensor map(Tensor tapped) {
+    return tapped.dim() == 4 ? tapped : vector(tapped).unsqueeze(2).unsqueeze(3);
   }
 }

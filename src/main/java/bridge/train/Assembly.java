@@ -7,8 +7,8 @@ import bridge.data.ImageSet;
 import bridge.data.Split;
 import bridge.data.Splits;
 import bridge.method.Method;
-import bridge.method.Methods;
-import bridge.method.Setting;
+import bridge.method.parts.MethodContext;
+import bridge.method.parts.Teacher;
 import bridge.model.ModelSpec;
 import bridge.model.Models;
 import bridge.model.Network;
@@ -41,7 +41,7 @@ final class Assembly implements AutoCloseable {
   private final ImageSet train;
   private final ImageSet test;
   private final Splits split;
-  private final List<Setting.Teacher> teachers = new ArrayList<>();
+  private final List<Teacher> teachers = new ArrayList<>();
 
   final Seeds seeds;
   final Network student;
@@ -80,9 +80,8 @@ final class Assembly implements AutoCloseable {
       split = Splits.of(train, recipe.select.validation(), seeds);
       long[] shape = {train.channels(), train.height(), train.width()};
       method =
-          Methods.create(
-              recipe.method,
-              new Setting(
+          recipe.method.over(
+              new MethodContext(
                   student, teachers, train.classes(), shape, trainingLabels(), seeds, device));
       optimizer = recipe.optimizer.over(trained());
       average = new Average(recipe.average, student);
@@ -149,25 +148,25 @@ final class Assembly implements AutoCloseable {
     Recipe.Model model = recipe.teachers.get(teacher);
     // a stream of its own, so that a peer of the student's architecture does not begin as its twin
     Network network = build(model, new Seeds(seeds.derive("teacher", teacher)));
-    if (model.role() != Setting.Role.PEER) {
+    if (model.role() != Teacher.Role.PEER) {
       network.freeze();
       network.channelsLast();
     }
     return network;
   }
 
-  private Setting.Teacher teacher(Recipe.Model model, List<Setting.Teacher> before) {
+  private Teacher teacher(Recipe.Model model, List<Teacher> before) {
     Network network =
         Models.held(network(before.size()), model.precision(), train.channels(), train.height());
     String file = model.model().replaceFirst(".*[/@]", "").replaceFirst("\\.\\w+$", "");
-    Set<String> taken = before.stream().map(Setting.Teacher::name).collect(Collectors.toSet());
+    Set<String> taken = before.stream().map(Teacher::name).collect(Collectors.toSet());
     String name = file;
     for (int i = 2; taken.contains(name); i++) {
       name = file + "-" + i;
     }
     String feature =
         model.features().equals("penultimate") ? network.penultimate() : model.features();
-    return new Setting.Teacher(name, model.role(), network, feature);
+    return new Teacher(name, model.role(), network, feature);
   }
 
   /** The student's and the method's parameters by name. */

@@ -1,6 +1,6 @@
 package bridge.train;
 
-import bridge.method.Loss;
+import bridge.method.parts.Loss;
 import bridge.torch.DType;
 import bridge.torch.NoGrad;
 import bridge.torch.Scope;

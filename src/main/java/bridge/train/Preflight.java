@@ -2,8 +2,8 @@ package bridge.train;
 
 import bridge.data.Batch;
 import bridge.data.Batches;
-import bridge.method.Setting.Role;
-import bridge.method.Setting.Teacher;
+import bridge.method.parts.Teacher;
+import bridge.method.parts.Teacher.Role;
 import bridge.model.Network;
 import bridge.model.Precision;
 import bridge.torch.DType;

@@ -6,8 +6,9 @@ import bridge.attack.Ball;
 import bridge.attack.Pgd;
 import bridge.data.Augment;
 import bridge.evaluate.AttackNames;
+import bridge.method.MethodSettings;
 import bridge.method.Methods;
-import bridge.method.Setting;
+import bridge.method.parts.Teacher;
 import bridge.model.Precision;
 import com.google.gson.JsonObject;
 import java.util.ArrayList;
@@ -15,10 +16,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * One training run, read from JSON and checked before anything is loaded.
- *
- * <p>The method's own options are read by the method ({@link #method}); after that {@link
- * #resolved} holds every setting with the value it had, defaults included.
+ * One training run, read from JSON and checked before anything is loaded. {@link #resolved} holds
+ * every setting with the value it has, defaults included.
  */
 public final class Recipe {
   /** The longest run that is not a slip of the keyboard. */
@@ -34,12 +33,12 @@ public final class Recipe {
    */
   record Model(
       String model,
-      Setting.Role role,
+      Teacher.Role role,
       String features,
       List<Double> mean,
       List<Double> std,
       Precision precision) {
-    static Model from(Options options, Setting.Role role) {
+    static Model from(Options options, Teacher.Role role) {
       Options normalisation = options.object("normalisation");
       Model model =
           new Model(
@@ -85,7 +84,7 @@ public final class Recipe {
   final String data;
   final Model student;
   final List<Model> teachers;
-  final Options method;
+  final MethodSettings method;
   final Pgd attack;
   final Optimizer.Settings optimizer;
   final Schedule schedule;
@@ -109,9 +108,9 @@ public final class Recipe {
     student = Model.from(options.object("student"), null);
     teachers = new ArrayList<>();
     for (Options teacher : options.objects("teachers")) {
-      teachers.add(Model.from(teacher, Setting.Role.STANDARD));
+      teachers.add(Model.from(teacher, Teacher.Role.STANDARD));
     }
-    method = options.object("method");
+    method = Methods.read(options.object("method"), teachers.stream().map(Model::role).toList());
     checkTeachersPrecision();
     attack = Pgd.from(options.object("attack"));
     optimizer = Optimizer.from(options.object("optimizer"));
@@ -133,7 +132,7 @@ public final class Recipe {
   }
 
   /**
-   * Reads and checks all but the method's options.
+   * Reads and checks all of it.
    *
    * @throws UsageException for an unknown key or a value that cannot be
    */
@@ -149,9 +148,9 @@ public final class Recipe {
         continue;
       }
       Optional<String> reason =
-          teacher.role == Setting.Role.PEER
+          teacher.role == Teacher.Role.PEER
               ? Optional.of("a teacher of role PEER trains")
-              : Methods.gradientsThroughTeachers(method);
+              : method.gradientsThroughTeachers();
       if (reason.isPresent()) {
         throw new UsageException(
             "teachers[%d].precision must be FLOAT32, since %s, found %s; remove it"
@@ -222,7 +221,7 @@ public final class Recipe {
     return attack;
   }
 
-  /** Every setting asked for so far with the value it had. */
+  /** Every setting with its value. */
   public JsonObject resolved() {
     return options.resolved();
   }

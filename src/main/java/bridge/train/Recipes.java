@@ -14,21 +14,53 @@ import com.google.gson.stream.JsonToken;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.StringReader;
+import java.net.JarURLConnection;
+import java.net.URISyntaxException;
+import java.net.URL;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
+import java.util.jar.JarEntry;
+import java.util.stream.Stream;
 
 /** Recipes as JSON: those built in, those in files, and single values set on the command line. */
 public final class Recipes {
   private static final String FOLDER = "/bridge/recipes/";
 
+  private static final String FIRST = "quickstart";
+  private static final List<String> NAMES = list();
+
   private Recipes() {}
 
-  /** The built-in recipes' names, in the order in which they are listed. */
+  /** The built-in recipes' names: the quickstart, those that run anywhere, then the others. */
   public static List<String> names() {
-    return resource("index.txt").lines().filter(line -> !line.isBlank()).toList();
+    return NAMES;
+  }
+
+  /** All there are in the folder of {@link #FIRST}, which lies in a jar or among the classes. */
+  private static List<String> list() {
+    try {
+      URL first = Recipes.class.getResource(FOLDER + FIRST + ".json");
+      return (first.openConnection() instanceof JarURLConnection jar
+              ? jar.getJarFile().stream().map(JarEntry::getName).filter(n -> inFolder("/" + n))
+              : Stream.of(Path.of(first.toURI()).getParent().toFile().list()))
+          .filter(name -> name.endsWith(".json"))
+          .map(name -> name.substring(name.lastIndexOf('/') + 1, name.length() - 5))
+          .sorted(
+              Comparator.comparing((String name) -> !name.equals(FIRST))
+                  .thenComparing(name -> !name.endsWith("-fashion-mnist"))
+                  .thenComparing(Comparator.naturalOrder()))
+          .toList();
+    } catch (IOException | URISyntaxException e) {
+      throw new IllegalStateException("the program's recipes cannot be listed", e);
+    }
+  }
+
+  private static boolean inFolder(String path) {
+    return path.startsWith(FOLDER) && path.indexOf('/', FOLDER.length()) < 0;
   }
 
   /** A built-in recipe as it is written. */

@@ -130,11 +130,9 @@ public final class RunFolder implements AutoCloseable {
   /** With the defaults of settings that there were not yet when it was written. */
   private static JsonObject completed(JsonObject before) {
     try {
-      JsonObject all = Recipe.from(before).resolved();
-      all.add("method", before.get("method")); // its class alone knows its defaults
-      return all;
+      return Recipe.from(before).resolved();
     } catch (UsageException e) {
-      return before;
+      return before; // of a setting that is no more, which the comparison names
     }
   }
 

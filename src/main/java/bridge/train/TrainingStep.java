@@ -1,14 +1,14 @@
 package bridge.train;
 
 import bridge.gradient.Objective;
-import bridge.method.Inputs;
-import bridge.method.Loss;
 import bridge.method.Method;
+import bridge.method.parts.Inputs;
+import bridge.method.parts.Loss;
+import bridge.method.parts.Turn;
 import bridge.model.Mode;
 import bridge.model.Network;
 import bridge.torch.NoGrad;
 import bridge.torch.Tensor;
-import java.util.Optional;
 import java.util.function.Function;
 
 /** What the loop does with a batch: attack the student, form the method's loss, descend it. */
@@ -20,14 +20,14 @@ record TrainingStep(Network student, Method method, Optimizer optimizer) {
    * @return the loss before the descent
    */
   Loss take(Inputs inputs, Function<Objective, Tensor> attack) {
-    Optional<Objective> climbed;
+    Turn turn;
     try (Mode _ = Mode.eval(student)) {
-      climbed = method.inner(inputs);
+      turn = method.begin(inputs);
     }
-    Loss loss = method.outer(inputs, climbed.map(attack).orElse(inputs.images()));
+    Loss loss = turn.descend(turn.objective().map(attack).orElse(inputs.images()));
     loss.total().backward();
     try (NoGrad _ = NoGrad.enter()) {
-      optimizer.step(optimizer.baseLearningRate() * inputs.rate());
+      optimizer.step(optimizer.baseLearningRate() * inputs.scheduleFactor());
     }
     return loss;
   }

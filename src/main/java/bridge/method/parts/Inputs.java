@@ -1,4 +1,4 @@
-package bridge.method;
+package bridge.method.parts;
 
 import bridge.torch.Tensor;
 
@@ -10,8 +10,8 @@ import bridge.torch.Tensor;
  * @param indices of the images in their data set, for methods that remember samples
  * @param epoch counted from 1
  * @param step optimiser steps of the run so far, this one included, counted from 1
- * @param rate the schedule's factor of the learning rate at this step, for methods with rates of
- *     their own that fall with it
+ * @param scheduleFactor the schedule's factor of the learning rate at this step, for methods with
+ *     rates of their own that fall with it
  */
 public record Inputs(
-    Tensor images, Tensor labels, int[] indices, int epoch, long step, double rate) {}
+    Tensor images, Tensor labels, int[] indices, int epoch, long step, double scheduleFactor) {}

@@ -1,4 +1,4 @@
-package bridge.method;
+package bridge.method.parts;
 
 import bridge.torch.Tensor;
 import java.util.LinkedHashMap;

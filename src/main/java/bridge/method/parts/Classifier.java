@@ -1,6 +1,7 @@
-package bridge.method;
+package bridge.method.parts;
 
 import bridge.UsageException;
+import bridge.model.Features;
 import bridge.model.Network;
 import bridge.torch.Device;
 import bridge.torch.Generator;
@@ -16,7 +17,7 @@ import java.util.Map;
  *
  * @param bias null where the layer has none
  */
-record Classifier(Tensor weight, Tensor bias) {
+public record Classifier(Tensor weight, Tensor bias) {
   /** How far the layer's answer may be from the logits, as a share of the largest one. */
   private static final double TOLERANCE = 1e-3;
 
@@ -25,12 +26,13 @@ record Classifier(Tensor weight, Tensor bias) {
    *
    * @throws UsageException if there is none that does
    */
-  static Classifier of(Setting.Teacher teacher, Setting setting) {
+  public static Classifier of(Teacher teacher, MethodContext context) {
     Network network = teacher.network();
     try (Scope _ = Scope.open("classifier");
         NoGrad _ = NoGrad.enter()) {
-      Network.Outputs out = network.forward(noise(setting, network), List.of(teacher.feature()));
-      Tensor feature = CaMkd.map(out.features().get(teacher.feature()));
+      Network.Outputs out =
+          network.forward(noise(context, Tap.of(teacher)), List.of(teacher.feature()));
+      Tensor feature = Features.map(out.features().get(teacher.feature()));
       for (Map.Entry<String, Tensor> entry : network.parameters().entrySet()) {
         Tensor weight = entry.getValue();
         if (weight.dim() == 2
@@ -49,12 +51,12 @@ record Classifier(Tensor weight, Tensor bias) {
             .formatted(teacher.name(), teacher.feature()));
   }
 
-  private static Tensor noise(Setting setting, Network network) {
-    long[] c = setting.imageShape();
-    Generator generator = Generator.on(Device.CPU, setting.seeds().derive("classifier"));
-    return Tensor.empty(Taps.type(network), Device.CPU, 2, c[0], c[1], c[2])
+  private static Tensor noise(MethodContext context, Tap teacher) {
+    long[] c = context.imageShape();
+    Generator generator = Generator.on(Device.CPU, context.seeds().derive("classifier"));
+    return Tensor.empty(teacher.type(), Device.CPU, 2, c[0], c[1], c[2])
         .uniform_(0, 1, generator)
-        .to(setting.device());
+        .to(context.device());
   }
 
   private boolean makes(Tensor logits, Tensor feature) {
@@ -63,7 +65,7 @@ record Classifier(Tensor weight, Tensor bias) {
   }
 
   /** Logits [N, K] of a map [N, d, H, W]; the layer is constant, the map is not. */
-  Tensor apply(Tensor map) {
+  public Tensor apply(Tensor map) {
     return map.mean(2, 3).linear(weight.detach(), bias == null ? null : bias.detach());
   }
 }

@@ -1,4 +1,4 @@
-package bridge.method;
+package bridge.method.parts;
 
 import bridge.Options;
 import bridge.torch.DType;
@@ -9,27 +9,46 @@ import bridge.torch.Tensor;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /**
  * MTARD's adaptive normalisation (Zhao et al., ECCV 2022; "normalisation loss balance" in Zhao et
  * al., TPAMI 2024): weights of a method's loss terms that follow how far each term has fallen since
  * the run's first step, so that the term that has fallen less gets more. At every step, before its
- * loss is formed:
+ * loss is formed, f being the schedule's factor of the learning rate:
  *
  * <pre>
- *   l_i = (L_i / L_i(first step))^β        w_i ← w_i + r · rate · (l_i / Σ_j l_j − w_i)
+ *   l_i = (L_i / L_i(first step))^β        w_i ← w_i + r · f · (l_i / Σ_j l_j − w_i)
  * </pre>
  *
  * The weights begin with the sum 1 and keep it: MTARD's code writes one of its two as 1 minus the
  * other, B-MTARD's divides both by their sum, which is the same up to rounding in float64. They are
  * constants in the loss. Everything stays on the device.
  */
-final class LossBalance {
+public final class LossBalance {
   /** Below this a loss counts as this, so that nothing is divided by 0. */
   private static final double TINY = 1e-30;
 
-  private final double learnRate;
-  private final double exponent;
+  /**
+   * @param learnRate r
+   * @param exponent β
+   */
+  public record Settings(double learnRate, double exponent) {
+    public static Settings from(Options options) {
+      return new Settings(
+          options.number("weightLearnRate", 0.025, 0, 1),
+          options.number("weightExponent", 1, 0, 100));
+    }
+
+    /**
+     * @param begin the weights before the first step; they sum to 1
+     */
+    public LossBalance over(Device device, double... begin) {
+      return new LossBalance(this, begin, device);
+    }
+  }
+
+  private final Settings settings;
 
   /** Float64 [n]: the terms at the run's first step; 0 before it. */
   private final Tensor first;
@@ -37,49 +56,33 @@ final class LossBalance {
   /** Float64 [n]. */
   private final Tensor weights;
 
-  private LossBalance(double learnRate, double exponent, double[] begin, Device device) {
-    this.learnRate = learnRate;
-    this.exponent = exponent;
+  private LossBalance(Settings settings, double[] begin, Device device) {
+    this.settings = settings;
     this.first = Tensor.zeros(DType.FLOAT64, device, begin.length);
     this.weights = Tensor.of(begin, begin.length).to(device);
-  }
-
-  /**
-   * Reads r and β.
-   *
-   * @param begin the weights before the first step; they sum to 1
-   */
-  static LossBalance from(Options options, Device device, double... begin) {
-    return new LossBalance(
-        options.number("weightLearnRate", 0.025, 0, 1),
-        options.number("weightExponent", 1, 0, 100),
-        begin,
-        device);
   }
 
   /**
    * Moves the weights by this step's losses.
    *
    * @param losses n scalars
-   * @param rate the factor of the learning rate at this step, with which r falls
+   * @param scheduleFactor of the learning rate at this step, with which r falls
    * @return n scalars of the losses' type
    */
-  List<Tensor> weigh(double rate, Tensor... losses) {
+  public List<Tensor> weigh(double scheduleFactor, Tensor... losses) {
     try (Scope scope = Scope.open("balance");
         NoGrad _ = NoGrad.enter()) {
       Tensor now = Tensor.stack(List.of(losses), 0).to(DType.FLOAT64).clampMin(TINY);
       first.copy_(first.gt(0).where(first, now));
-      Tensor fallen = now.div(first).pow(exponent);
-      weights.lerp_(fallen.div(fallen.sum()), learnRate * rate);
+      Tensor fallen = now.div(first).pow(settings.exponent);
+      weights.lerp_(fallen.div(fallen.sum()), settings.learnRate * scheduleFactor);
       Tensor all = weights.copy().to(losses[0].dtype());
-      return java.util.stream.IntStream.range(0, losses.length)
-          .mapToObj(i -> scope.keep(all.select(0, i)))
-          .toList();
+      return IntStream.range(0, losses.length).mapToObj(i -> scope.keep(all.select(0, i))).toList();
     }
   }
 
   /** What a resumed run needs. */
-  Map<String, Tensor> state() {
+  public Map<String, Tensor> state() {
     Map<String, Tensor> state = new LinkedHashMap<>();
     state.put("balance.first", first);
     state.put("balance.weights", weights);
@@ -87,12 +90,12 @@ final class LossBalance {
   }
 
   /** The weights as they stand, read from the device. */
-  Map<String, Double> summary(String... names) {
+  public Map<String, Double> summary(String... names) {
     return summary(weights, names);
   }
 
   /** A vector's values under these names. */
-  static Map<String, Double> summary(Tensor vector, String... names) {
+  public static Map<String, Double> summary(Tensor vector, String... names) {
     double[] values = vector.toDoubles();
     Map<String, Double> figures = new LinkedHashMap<>();
     for (int i = 0; i < names.length; i++) {

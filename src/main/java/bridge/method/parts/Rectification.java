@@ -1,4 +1,4 @@
-package bridge.method;
+package bridge.method.parts;
 
 import bridge.Options;
 import bridge.torch.Tensor;
@@ -17,10 +17,10 @@ import bridge.torch.Tensor;
  *     probability
  * @param temperature T of the softmax that MIX mixes in
  */
-record Rectification(Rule rule, double strength, double margin, double temperature) {
+public record Rectification(Rule rule, double strength, double margin, double temperature) {
 
   /** How the logits of a wrong teacher are corrected. */
-  enum Rule {
+  public enum Rule {
     /** z_m and z_y change places (DRKD, Amik et al. 2022): the other classes keep their order. */
     SWAP,
     /** z_y becomes z_m + margin · (z_m − min z); ours. */
@@ -31,7 +31,7 @@ record Rectification(Rule rule, double strength, double margin, double temperatu
     NONE
   }
 
-  static Rectification from(Options options, double temperature) {
+  public static Rectification from(Options options, double temperature) {
     return new Rectification(
         options.choice("rectify", Rule.SWAP),
         options.number("rectifyStrength", 1, 0, 1),
@@ -40,11 +40,11 @@ record Rectification(Rule rule, double strength, double margin, double temperatu
   }
 
   /** Whether anything is ever corrected. */
-  boolean acts() {
+  public boolean acts() {
     return rule != Rule.NONE && strength > 0;
   }
 
-  Tensor apply(Tensor logits, Tensor labels) {
+  public Tensor apply(Tensor logits, Tensor labels) {
     if (!acts()) {
       return logits;
     }
@@ -60,7 +60,7 @@ record Rectification(Rule rule, double strength, double margin, double temperatu
   }
 
   /** Whether each sample [N] is predicted wrongly, hence rectified (bool). */
-  static Tensor wrong(Tensor logits, Tensor labels) {
+  public static Tensor wrong(Tensor logits, Tensor labels) {
     return logits.argmax(1).ne(labels);
   }
 

@@ -1,4 +1,4 @@
-package bridge.method;
+package bridge.method.parts;
 
 import bridge.Options;
 import bridge.loss.Divergence;
@@ -22,10 +22,10 @@ import java.util.function.Supplier;
  * through both sides of the second; means over the batch. CODE runs the student on x for each of
  * the last two terms, the last also where α is 1; PAPER at most once.
  */
-record Introspection(
+public record Introspection(
     double temperature, double alpha, double beta, int begin, Reference reference) {
 
-  static Introspection from(Options options, double temperature) {
+  public static Introspection from(Options options, double temperature) {
     return new Introspection(
         options.number("temperature", temperature, 1e-2, 1e3),
         options.number("alpha", 1, 0, 1),
@@ -35,12 +35,12 @@ record Introspection(
   }
 
   /** A [N]: how far to trust a teacher that says this of the attack's images. */
-  static Tensor trust(Tensor guide, Tensor labels, double beta) {
+  public static Tensor trust(Tensor guide, Tensor labels, double beta) {
     return guide.softmax(1).gather(1, labels.unsqueeze(1)).squeeze(1).pow(beta);
   }
 
   /** (1 − A) KL(s(x) ‖ s(x')), averaged over the batch. */
-  static Tensor own(Tensor trust, Tensor clean, Tensor adv) {
+  public static Tensor own(Tensor trust, Tensor clean, Tensor adv) {
     return Losses.klBetweenLogits(clean, adv).mul(trust.neg().add(1)).mean();
   }
 
@@ -50,7 +50,7 @@ record Introspection(
    * @param adv s(x')
    * @param clean runs the student on x
    */
-  Loss loss(Inputs inputs, Tensor target, Tensor guide, Tensor adv, Supplier<Tensor> clean) {
+  public Loss loss(Inputs inputs, Tensor target, Tensor guide, Tensor adv, Supplier<Tensor> clean) {
     Tensor apart = Divergence.softened(target, adv, temperature);
     boolean code = reference == Reference.CODE;
     Loss loss = new Loss();

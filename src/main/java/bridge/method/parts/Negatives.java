@@ -1,4 +1,4 @@
-package bridge.method;
+package bridge.method.parts;
 
 import bridge.UsageException;
 import bridge.torch.Seeds;
@@ -13,7 +13,7 @@ import java.util.stream.IntStream;
  * and image, so it depends on nothing else in the batch; draws without repetition shuffle the range
  * from the front (Fisher and Yates), each draw j out of the n − j that are left.
  */
-final class Negatives {
+public final class Negatives {
   private final int[] labels;
   private final Seeds seeds;
 
@@ -26,7 +26,7 @@ final class Negatives {
   /**
    * @param labels by image number; −1 for images that are never drawn
    */
-  Negatives(int[] labels, int classes, Seeds seeds) {
+  public Negatives(int[] labels, int classes, Seeds seeds) {
     this.labels = labels;
     this.seeds = seeds;
     begin = new int[classes + 1];
@@ -51,7 +51,7 @@ final class Negatives {
   }
 
   /** How many images are drawn from. */
-  int images() {
+  public int images() {
     return sorted.length;
   }
 
@@ -60,7 +60,7 @@ final class Negatives {
   }
 
   /** Rows of an image and {@code count} others, one after the other: [images, count + 1]. */
-  long[] rows(int[] images, int count, long step) {
+  public long[] rows(int[] images, int count, long step) {
     long[] rows = new long[images.length * (count + 1)];
     for (int i = 0; i < images.length; i++) {
       rows[i * (count + 1)] = images[i];

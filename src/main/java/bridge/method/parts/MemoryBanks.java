@@ -1,5 +1,6 @@
-package bridge.method;
+package bridge.method.parts;
 
+import bridge.Options;
 import bridge.torch.Constant;
 import bridge.torch.DType;
 import bridge.torch.Device;
@@ -26,11 +27,24 @@ import java.util.Map;
  * − μ) v) / ‖·‖ for the batch's images. All scores of a batch are one product with the whole bank,
  * out of which the drawn ones are picked: n · d numbers are read instead of B · K · d.
  */
-final class MemoryBanks {
-  private final Reference reference;
+public final class MemoryBanks {
+
+  /**
+   * @param temperature τ
+   * @param momentum of the remembered embeddings
+   */
+  public record Settings(Reference reference, double temperature, double momentum) {
+    public static Settings from(Options options, Reference reference) {
+      double tau = reference == Reference.CODE ? 0.07 : 0.1;
+      return new Settings(
+          reference,
+          options.number("nceTemperature", tau, 1e-3, 1e3),
+          options.number("nceMomentum", 0.5, 0, 1));
+    }
+  }
+
+  private final Settings settings;
   private final double eps;
-  private final double temperature;
-  private final double momentum;
   private final int images;
 
   /** [rows, d]. */
@@ -44,25 +58,17 @@ final class MemoryBanks {
   private final Tensor constants;
 
   /**
-   * @param rows one more than the largest image number
-   * @param images how many of the rows are trained on: n
+   * @param images how many images are trained on: n
+   * @param width d
    */
-  MemoryBanks(
-      Reference reference,
-      long rows,
-      int images,
-      long width,
-      double temperature,
-      double momentum,
-      Generator generator,
-      Device device,
-      DType type) {
-    this.reference = reference;
-    this.temperature = temperature;
-    this.momentum = momentum;
+  public MemoryBanks(Settings settings, int images, long width, DType type, MethodContext context) {
+    this.settings = settings;
     this.images = images;
-    eps = reference == Reference.CODE ? 1e-7 : 0;
+    eps = settings.reference == Reference.CODE ? 1e-7 : 0;
+    long rows = context.trainingLabels().length;
     double bound = 1 / Math.sqrt(width / 3.0);
+    Device device = context.device();
+    Generator generator = Generator.on(device, context.seeds().derive("banks"));
     student = Tensor.empty(type, device, rows, width).uniform_(-bound, bound, generator);
     teacher = Tensor.empty(type, device, rows, width).uniform_(-bound, bound, generator);
     constants = Tensor.zeros(type, device, 2);
@@ -76,7 +82,7 @@ final class MemoryBanks {
    * @param own the images' numbers, int64 [B]
    * @param drawn the images' numbers and those of their negatives, int64 [B, K + 1]
    */
-  Tensor loss(Tensor ofStudent, Tensor ofTeacher, Tensor own, Tensor drawn) {
+  public Tensor loss(Tensor ofStudent, Tensor ofTeacher, Tensor own, Tensor drawn) {
     Tensor s = direction(scores(ofStudent, teacher, drawn), 0);
     Tensor t = direction(scores(ofTeacher, student, drawn), 1);
     remember(student, own, ofStudent);
@@ -87,11 +93,11 @@ final class MemoryBanks {
   /** The bank is copied, since it changes before the gradient is computed. */
   private Tensor scores(Tensor v, Tensor bank, Tensor drawn) {
     Tensor all = v.matmul(bank.copy().transpose(0, 1));
-    return all.gather(1, drawn).div(temperature).exp();
+    return all.gather(1, drawn).div(settings.temperature).exp();
   }
 
   private Tensor direction(Tensor scores, int which) {
-    Tensor p = reference == Reference.CODE ? scores.div(constant(scores, which)) : scores;
+    Tensor p = settings.reference == Reference.CODE ? scores.div(constant(scores, which)) : scores;
     long k = p.size(1) - 1;
     double noise = (double) k / images;
     Tensor positive = p.select(1, 0);
@@ -112,12 +118,13 @@ final class MemoryBanks {
   private void remember(Tensor bank, Tensor own, Tensor v) {
     try (Scope _ = Scope.open("remember");
         NoGrad _ = NoGrad.enter()) {
-      Tensor row = bank.indexSelect(0, own).mul(momentum).add(v.detach(), 1 - momentum);
+      Tensor row =
+          bank.indexSelect(0, own).mul(settings.momentum).add(v.detach(), 1 - settings.momentum);
       bank.indexCopy_(0, own, row.div(row.norm2Keep(1)));
     }
   }
 
-  Map<String, Tensor> state() {
+  public Map<String, Tensor> state() {
     Map<String, Tensor> state = new LinkedHashMap<>();
     state.put("banks.student", student);
     state.put("banks.teacher", teacher);

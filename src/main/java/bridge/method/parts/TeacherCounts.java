@@ -1,4 +1,4 @@
-package bridge.method;
+package bridge.method.parts;
 
 import bridge.torch.DType;
 import bridge.torch.Device;
@@ -13,24 +13,24 @@ import java.util.Map;
  * How the teachers fare on the adversarial branch over an epoch, counted on the device: accuracy
  * before rectification (its complement is the fraction rectified) and mean weight, per teacher.
  */
-final class TeacherCounts {
+public final class TeacherCounts {
   private final List<String> names;
   private final boolean rectifies;
 
   /** Float64 [2 K + 1]: right predictions, sums of weights, samples. */
   private final Tensor sums;
 
-  TeacherCounts(List<String> names, boolean rectifies, Device device) {
+  public TeacherCounts(List<String> names, boolean rectifies, Device device) {
     this.names = names;
     this.rectifies = rectifies;
     this.sums = Tensor.zeros(DType.FLOAT64, device, 2L * names.size() + 1);
   }
 
-  Tensor tensor() {
+  public Tensor tensor() {
     return sums;
   }
 
-  void add(List<Tensor> logits, Tensor weights, Tensor labels) {
+  public void add(List<Tensor> logits, Tensor weights, Tensor labels) {
     int k = names.size();
     try (Scope _ = Scope.open("counts");
         NoGrad _ = NoGrad.enter()) {
@@ -45,7 +45,7 @@ final class TeacherCounts {
   }
 
   /** Reads the figures and starts anew. */
-  Map<String, Double> summary() {
+  public Map<String, Double> summary() {
     double[] values = sums.toDoubles();
     int k = names.size();
     double samples = Math.max(1, values[2 * k]);
