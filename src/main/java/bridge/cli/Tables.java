@@ -2,8 +2,8 @@ package bridge.cli;
 
 import bridge.evaluate.Certification;
 import bridge.evaluate.Evaluation.Result;
+import bridge.train.EvaluatedStudent;
 import bridge.train.Recipe;
-import bridge.train.Trainer;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import java.util.ArrayList;
@@ -206,13 +206,13 @@ final class Tables {
   }
 
   /** What a finished run's students, the best first, come to: {@code evaluation.json}. */
-  static JsonObject evaluation(List<Trainer.Evaluated> students, Recipe recipe) {
+  static JsonObject evaluation(List<EvaluatedStudent> students, Recipe recipe) {
     JsonObject json = new JsonObject();
     json.addProperty("recipe", recipe.name());
     json.addProperty("data", recipe.data());
     json.addProperty("norm", recipe.attack().ball().norm().name());
     json.addProperty("epsilon", recipe.attack().ball().epsilon());
-    for (Trainer.Evaluated student : students) {
+    for (EvaluatedStudent student : students) {
       boolean best = student == students.get(0);
       json.addProperty(best ? "model" : "last_model", student.file());
       json.add(best ? "results" : "last_results", json(student.results()));
