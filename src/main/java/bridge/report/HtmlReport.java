@@ -214,11 +214,11 @@ public final class HtmlReport {
             true,
             curves(run.epochs(), "epoch", "validation")));
     charts.addAll(methodCharts());
-    List<double[]> rates =
+    List<double[]> learningRates =
         run.steps().stream()
             .map(line -> new double[] {number(line, "step"), number(line, "lr")})
             .toList();
-    charts.add(new Chart("Learning rate", "step", false, List.of(Chart.Series.of("lr", rates))));
+    charts.add(new Chart("Learning rate", "step", false, List.of(Chart.Series.of("lr", learningRates))));
     StringBuilder html = new StringBuilder();
     charts.forEach(chart -> html.append(chart.html()));
     return html.isEmpty()
