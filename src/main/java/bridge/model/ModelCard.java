@@ -1,5 +1,6 @@
 package bridge.model;
 
+import bridge.Json;
 import bridge.Options;
 import bridge.UsageException;
 import bridge.architecture.Architectures;
@@ -37,6 +38,15 @@ public record ModelCard(
     Optional<String> feature) {
   private static final String INSIDE = "inside the network";
 
+  /** What the card of a trained model says. */
+  private record TrainedModel(
+      String architecture,
+      int channels,
+      int classes,
+      Normalisation normalisation,
+      String data,
+      String source) {}
+
   /** A card for weights of this architecture; see {@link Models#card}. */
   static JsonObject json(
       String architecture,
@@ -45,14 +55,8 @@ public record ModelCard(
       Normalisation normalisation,
       String data,
       String source) {
-    JsonObject json = new JsonObject();
-    json.addProperty("architecture", architecture);
-    json.addProperty("channels", channels);
-    json.addProperty("classes", classes);
-    json.add("normalisation", normalisation.json());
-    json.addProperty("data", data);
-    json.addProperty("source", source);
-    return json;
+    return Json.tree(
+        new TrainedModel(architecture, channels, classes, normalisation, data, source));
   }
 
   /** The place of a checkpoint's card. */
