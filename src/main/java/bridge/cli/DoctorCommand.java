@@ -137,21 +137,21 @@ final class DoctorCommand implements Callable<Integer> {
 
   /** The commonest reason for which libtorch cannot be loaded. */
   private void unpacking() {
-    Path there = Natives.cache().toAbsolutePath();
-    while (!Files.exists(there)) {
-      there = there.getParent();
+    Path existing = Natives.cache().toAbsolutePath();
+    while (!Files.exists(existing)) {
+      existing = existing.getParent();
     }
     long needed = Natives.isCudaBuild() ? CUDA_BYTES : CPU_BYTES;
     try {
-      long free = Files.getFileStore(there).getUsableSpace();
+      long free = Files.getFileStore(existing).getUsableSpace();
       note(
           "unpacking",
-          Files.isDirectory(there) && Files.isWritable(there) && free > needed,
+          Files.isDirectory(existing) && Files.isWritable(existing) && free > needed,
           "to %s, %s free".formatted(Natives.cache(), size(free)),
           "make it writable with %s free, or name another folder by".formatted(size(needed))
               + " java -Dorg.bytedeco.javacpp.cachedir=FOLDER -jar bridge.jar");
     } catch (IOException e) {
-      note("unpacking", false, "to %s: %s".formatted(there, e), "see to that folder");
+      note("unpacking", false, "to %s: %s".formatted(existing, e), "see to that folder");
     }
   }
 

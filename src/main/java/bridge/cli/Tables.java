@@ -92,9 +92,9 @@ final class Tables {
   /** Images of a class, and those right under the attack. */
   private static int[] counts(Result result, int label) {
     List<Integer> labels = result.labels();
-    List<Integer> said = result.predictions();
+    List<Integer> predictions = result.predictions();
     int[] of = IntStream.range(0, labels.size()).filter(i -> labels.get(i) == label).toArray();
-    int right = (int) IntStream.of(of).filter(i -> said.get(i) == label).count();
+    int right = (int) IntStream.of(of).filter(i -> predictions.get(i) == label).count();
     return new int[] {of.length, right};
   }
 

@@ -60,7 +60,7 @@ final class TrainCommand implements Callable<Integer> {
       Device on = compute.use();
       try (RunLog log = new RunLog(folder, Common.environment(on))) {
         long limit = maxSteps == null ? Long.MAX_VALUE : maxSteps;
-        Trainer.Result result = Trainer.train(parsed, folder, on, limit, Shutdown::asked, log);
+        Trainer.Result result = Trainer.train(parsed, folder, on, limit, Shutdown::requested, log);
         return end(result, parsed, folder, log);
       }
     }

@@ -117,12 +117,12 @@ public record ModelCard(
     if (!sums.has(name)) {
       return;
     }
-    String said = sums.text(name, null);
+    String expected = sums.text(name, null);
     String found = Checkpoints.sha256(checkpoint);
-    if (!said.equalsIgnoreCase(found)) {
+    if (!expected.equalsIgnoreCase(found)) {
       throw new UsageException(
           "card %s gives %s the sha256 %s, but it has %s: fetch the file again, or mend the card"
-              .formatted(path, name, said, found));
+              .formatted(path, name, expected, found));
     }
   }
 
@@ -132,10 +132,10 @@ public record ModelCard(
     same("classes", classes, dataClasses);
   }
 
-  private void same(String what, int said, int data) {
-    if (said != 0 && said != data) {
+  private void same(String what, int stated, int data) {
+    if (stated != 0 && stated != data) {
       throw new UsageException(
-          "card %s says %d %s, but the data has %d".formatted(path, said, what, data));
+          "card %s says %d %s, but the data has %d".formatted(path, stated, what, data));
     }
   }
 }

@@ -39,7 +39,7 @@ public final class Leaderboard {
    */
   record Table(String data, String norm, double epsilon, List<String> columns, List<Entry> rows) {
     String title() {
-      return "%s, %s ε %s".formatted(said(data), said(norm), radius(epsilon));
+      return "%s, %s ε %s".formatted(orDash(data), orDash(norm), radius(epsilon));
     }
   }
 
@@ -109,7 +109,7 @@ public final class Leaderboard {
     return entries;
   }
 
-  static String said(String text) {
+  static String orDash(String text) {
     return text.isEmpty() ? NONE : text;
   }
 
@@ -142,10 +142,10 @@ public final class Leaderboard {
     Entry entry = table.rows().get(row);
     List<String> cells = new ArrayList<>();
     cells.add(String.valueOf(row + 1));
-    cells.add(said(entry.model()));
-    cells.add(said(entry.method()));
-    cells.add(said(entry.student()));
-    cells.add(said(entry.images()));
+    cells.add(orDash(entry.model()));
+    cells.add(orDash(entry.method()));
+    cells.add(orDash(entry.student()));
+    cells.add(orDash(entry.images()));
     table.columns().forEach(column -> cells.add(percent(entry.value(column))));
     return cells;
   }

@@ -43,7 +43,8 @@ record Networks(Recipe recipe, RunData data, Seeds seeds, Device device) {
 
   private Setting.Teacher teacher(Recipe.Model model, List<Setting.Teacher> before) {
     Network network =
-        Models.held(exact(before.size()), model.precision(), data.channels(), data.imageSize());
+        Models.inPrecision(
+            exact(before.size()), model.precision(), data.channels(), data.imageSize());
     String file = model.model().replaceFirst(".*[/@]", "").replaceFirst("\\.\\w+$", "");
     Set<String> taken = before.stream().map(Setting.Teacher::name).collect(Collectors.toSet());
     String name = file;
