@@ -82,7 +82,7 @@ public record Inspection(
     return tensors.stream().mapToLong(Entry::elements).sum();
   }
 
-  /** How the program is told to use this file: {@code resnet18@best.pth}; empty if it cannot. */
+  /** What a user calls this model: {@code resnet18@best.pth}; empty if it cannot. */
   public Optional<String> model() {
     if (format == Format.TORCHSCRIPT || card.flatMap(ModelCard::architecture).isPresent()) {
       return Optional.of(file.toString());

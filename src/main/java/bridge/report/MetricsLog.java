@@ -96,7 +96,7 @@ public final class MetricsLog implements AutoCloseable {
    * @param step its last
    * @param loss the means of the terms over the epoch
    * @param validation accuracies in [0, 1] by attack; empty if it was not validated
-   * @param method what the method tells, for instance {@code teacher0.weight}
+   * @param method the method's own figures, for instance {@code teacher0.weight}
    * @param time seconds and the like
    */
   public void epoch(
