@@ -76,7 +76,7 @@ public final class Picture {
       for (Predictions line : predictions) {
         if (line.predictions.size() != images.length) {
           throw new IllegalArgumentException(
-              "%s says %d predictions on %d images"
+              "%s has %d predictions for %d images"
                   .formatted(line.student, line.predictions.size(), images.length));
         }
       }
