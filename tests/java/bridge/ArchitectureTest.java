@@ -5,19 +5,29 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import bridge.cli.Main;
+import bridge.launch.Launcher;
 import bridge.torch.Scope;
+import com.tngtech.archunit.core.domain.Dependency;
+import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.lang.ArchRule;
 import com.tngtech.archunit.lang.CompositeArchRule;
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
+import picocli.CommandLine.Command;
 
 /** The house: which package may know which. */
 class ArchitectureTest {
@@ -175,6 +185,39 @@ class ArchitectureTest {
         .dependOnClassesThat()
         .resideInAPackage("bridge.launch")
         .check(PROGRAM);
+  }
+
+  /** Among them the doctor, which says what to do, and data, whose images are not yet tensors. */
+  @Test
+  void commandsWithoutTorchExistAndThoseThatReachNoTensorAreAmongThem() {
+    Set<String> all = new TreeSet<>();
+    Set<String> withoutTensors = new TreeSet<>();
+    for (Class<?> command : Main.class.getAnnotation(Command.class).subcommands()) {
+      String name = command.getAnnotation(Command.class).name();
+      all.add(name);
+      if (!reachable(PROGRAM.get(command)).contains("bridge.torch.Tensor")) {
+        withoutTensors.add(name);
+      }
+    }
+    assertEquals(Set.of("leaderboard", "recipes"), withoutTensors);
+    assertTrue(Launcher.WITHOUT_TORCH.containsAll(withoutTensors));
+    assertTrue(all.containsAll(Launcher.WITHOUT_TORCH), Launcher.WITHOUT_TORCH::toString);
+    assertFalse(Launcher.WITHOUT_TORCH.containsAll(all));
+  }
+
+  /** The program's classes that one knows, directly or through others. */
+  private static Set<String> reachable(JavaClass from) {
+    Set<String> known = new TreeSet<>();
+    Deque<JavaClass> open = new ArrayDeque<>(List.of(from));
+    while (!open.isEmpty()) {
+      for (Dependency arrow : open.pop().getDirectDependenciesFromSelf()) {
+        JavaClass to = arrow.getTargetClass();
+        if (to.getName().startsWith("bridge.") && known.add(to.getName())) {
+          open.push(to);
+        }
+      }
+    }
+    return known;
   }
 
   /** ArchUnit passes over class files of a Java that it does not know: every rule would hold. */

@@ -107,6 +107,7 @@ class LauncherTest {
     assertTrue(Launcher.Arguments.of("--debug", "evaluate").needTorch());
     assertFalse(Launcher.Arguments.of().needTorch());
     assertFalse(Launcher.Arguments.of("doctor", "--json").needTorch());
+    assertFalse(Launcher.Arguments.of("leaderboard", "runs/a").needTorch());
     assertFalse(Launcher.Arguments.of("train", "--help").needTorch());
   }
 

@@ -100,7 +100,7 @@ class HalfNetworkTest {
       List<String> features = List.of(network.penultimate());
       Tensor images = images(channels, size);
       Network.Outputs exact = network.forward(images, features);
-      Network half = Models.held(network, precision, channels, size);
+      Network half = Models.inPrecision(network, precision, channels, size);
       Network.Outputs found = half.forward(images, features);
       assertEquals(exact.features().keySet(), found.features().keySet());
       if (!model.equals("smallcnn")) { // its logits are 0 before training
@@ -174,7 +174,7 @@ class HalfNetworkTest {
       Network network = build(GOLDEN + "/torchscript/" + file, 1, 12, Normalisation.NONE);
       List<String> features = List.of("conv1", "layer1.0.conv2", "layer2.0.shortcut.1", "pool");
       Map<String, Tensor> exact = network.forward(images(1, 12), features).features();
-      Network half = Models.held(network, precision, 1, 12);
+      Network half = Models.inPrecision(network, precision, 1, 12);
       Map<String, Tensor> found = half.forward(images(1, 12), features).features();
       assertEquals(features, List.copyOf(found.keySet()));
       features.forEach(f -> assertRounded(exact.get(f), found.get(f), precision, f));
@@ -196,14 +196,14 @@ class HalfNetworkTest {
   void theWeightsTakeHalfTheMemory(String model, Precision precision) {
     Network network = build(model, 1, 28, Normalisation.NONE);
     long before = bytes(network);
-    assertEquals(before, 2 * bytes(Models.held(network, precision, 1, 28)));
+    assertEquals(before, 2 * bytes(Models.inPrecision(network, precision, 1, 28)));
   }
 
   /** As in PyTorch's half(): running statistics are rounded, the count of batches is not. */
   @ParameterizedTest
   @MethodSource("ofBothKinds")
   void everythingIsConvertedButWholeNumbers(String model, Precision precision) {
-    Network half = Models.held(build(model, 1, 28, Normalisation.NONE), precision, 1, 28);
+    Network half = Models.inPrecision(build(model, 1, 28, Normalisation.NONE), precision, 1, 28);
     half.stateDict()
         .forEach(
             (name, t) ->
@@ -217,7 +217,7 @@ class HalfNetworkTest {
   @ParameterizedTest
   @MethodSource("ofBothKinds")
   void askingChangesNothing(String model, Precision precision) {
-    Network half = Models.held(build(model, 1, 28, Normalisation.NONE), precision, 1, 28);
+    Network half = Models.inPrecision(build(model, 1, 28, Normalisation.NONE), precision, 1, 28);
     var before = half.stateDict().values().stream().map(Tensor::toDoubles).toList();
     float[] first = half.logits(images(1, 28)).toFloats();
     assertArrayEquals(first, half.logits(images(1, 28)).toFloats());
@@ -229,7 +229,7 @@ class HalfNetworkTest {
 
   @Test
   void nothingStaysAliveAfterManyCalls() {
-    Network half = Models.held(small(), Precision.BFLOAT16, 3, 16);
+    Network half = Models.inPrecision(small(), Precision.BFLOAT16, 3, 16);
     Tensor images = images(3, 16);
     long before = Scope.alive();
     for (int i = 0; i < 20; i++) {
@@ -243,7 +243,7 @@ class HalfNetworkTest {
   @Test
   void inFloat32NothingIsChanged() {
     Network network = small();
-    assertSame(network, Models.held(network, Precision.FLOAT32, 3, 16));
+    assertSame(network, Models.inPrecision(network, Precision.FLOAT32, 3, 16));
   }
 
   /** Constants in the file's code, where no conversion finds them. */
@@ -252,7 +252,7 @@ class HalfNetworkTest {
   void aFileWithConstantsOfFloat32IsRefusedInOneLine(Precision precision) {
     Network frozen = build(GOLDEN + "/torchscript/frozen.pt", 1, 12, Normalisation.NONE);
     String message =
-        assertThrows(UsageException.class, () -> Models.held(frozen, precision, 1, 12))
+        assertThrows(UsageException.class, () -> Models.inPrecision(frozen, precision, 1, 12))
             .getMessage();
     String start = "model %s/torchscript/frozen.pt cannot be run in %s (libtorch: Input type";
     assertTrue(message.startsWith(start.formatted(GOLDEN, precision)), message);
@@ -262,7 +262,7 @@ class HalfNetworkTest {
 
   @Test
   void itGivesNoGradients() {
-    Network half = Models.held(small(), Precision.BFLOAT16, 3, 16);
+    Network half = Models.inPrecision(small(), Precision.BFLOAT16, 3, 16);
     assertFalse(half.logits(images(3, 16)).requiresGrad());
     Tensor climbing = images(3, 16).requiresGrad_(true);
     assertThrows(IllegalStateException.class, () -> half.logits(climbing));
@@ -273,7 +273,7 @@ class HalfNetworkTest {
 
   @Test
   void itDoesNotTrain() {
-    Network half = Models.held(small(), Precision.FLOAT16, 3, 16);
+    Network half = Models.inPrecision(small(), Precision.FLOAT16, 3, 16);
     assertFalse(half.training());
     assertThrows(IllegalStateException.class, () -> half.train(true));
     half.train(false);

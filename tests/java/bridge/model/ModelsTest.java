@@ -58,7 +58,7 @@ class ModelsTest {
         new ModelSpec.BuiltIn(
             text, "mobilenetv2", Map.of("width", "0.5", "classes", "10"), Optional.of(file)),
         ModelSpec.parse(text));
-    assertEquals(new ModelSpec.Script(file.toString(), file), ModelSpec.parse(file.toString()));
+    assertEquals(new ModelSpec.ModelFile(file.toString(), file), ModelSpec.parse(file.toString()));
   }
 
   @ParameterizedTest

@@ -62,7 +62,8 @@ final class PythonHalfTest {
     network.freeze();
     network.channelsLast();
     Network.Outputs exact = network.forward(images, List.of(tap));
-    Network.Outputs found = Models.held(network, precision, 3, 16).forward(images, List.of(tap));
+    Network.Outputs found =
+        Models.inPrecision(network, precision, 3, 16).forward(images, List.of(tap));
     String file = "%s.%s".formatted(name, precision);
     assertAlike(file + ".f32", exact.logits(), found.logits());
     Tensor feature = found.features().get(tap);

@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import bridge.report.Picture.Prediction;
+import bridge.report.Picture.Predictions;
 import bridge.report.Picture.Row;
-import bridge.report.Picture.Says;
-import bridge.report.Picture.Verdict;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -23,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 class PictureTest {
   private static final int MAGENTA = 0xffff00ff;
 
-  /** The marks' and verdicts' colours; smoothed letters and strokes hold some of it pure. */
+  /** The marks' and predictions' colours; smoothed letters and strokes hold some of it pure. */
   private static final int GREEN = 0xff1a7f37;
 
   private static final int RED = 0xffcf222e;
@@ -59,7 +59,7 @@ class PictureTest {
   @Test
   void verdictIsGreenIfRightAndRedIfWrong() throws IOException {
     for (boolean right : List.of(true, false)) {
-      Says says = new Says("student", List.of(new Verdict("Bag", 0.9, right)));
+      Predictions says = new Predictions("student", List.of(new Prediction("Bag", 0.9, right)));
       BufferedImage sheet =
           drawn("", List.of("Bag"), new Row("clean", new float[1][1][28][28], List.of(says)));
       assertEquals(right, count(sheet, GREEN) > 0);
@@ -69,8 +69,9 @@ class PictureTest {
 
   @Test
   void longLabelsStayUnderTheirImage() throws IOException {
-    Says says =
-        new Says("s", List.of(new Verdict("a label that is far too long to fit", 1.0, false)));
+    Predictions says =
+        new Predictions(
+            "s", List.of(new Prediction("a label that is far too long to fit", 1.0, false)));
     BufferedImage sheet =
         drawn("", List.of("bag"), new Row("", new float[1][1][28][28], List.of(says)));
     int rightmost = 0;
@@ -94,7 +95,8 @@ class PictureTest {
 
   @Test
   void whatDoesNotFitTogetherIsRefused() {
-    Says two = new Says("s", List.of(new Verdict("a", 1, true), new Verdict("a", 1, true)));
+    Predictions two =
+        new Predictions("s", List.of(new Prediction("a", 1, true), new Prediction("a", 1, true)));
     assertThrows(
         IllegalArgumentException.class,
         () -> new Row("clean", new float[1][1][28][28], List.of(two)));
@@ -126,11 +128,11 @@ class PictureTest {
   }
 
   private static Row row(String name, int images, int students) {
-    List<Verdict> verdicts = Collections.nCopies(images, new Verdict("a", 0.5, true));
+    List<Prediction> predictions = Collections.nCopies(images, new Prediction("a", 0.5, true));
     return new Row(
         name,
         new float[images][1][28][28],
-        Collections.nCopies(students, new Says("student", verdicts)));
+        Collections.nCopies(students, new Predictions("student", predictions)));
   }
 
   private static int[] find(BufferedImage image, int colour) {

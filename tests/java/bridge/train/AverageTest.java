@@ -162,7 +162,7 @@ final class AverageTest {
           student.parameters().values().forEach(p -> p.add_(0.125));
         }
         Map<String, Tensor> before = copy(student);
-        try (Trainer.Averaged _ = average.swapIn(showing(student, images))) {
+        try (Average.Swap _ = average.swapIn(1, showing(student, images))) {
           student
               .parameters()
               .forEach(
@@ -198,7 +198,7 @@ final class AverageTest {
         }
       }
       student.logits(images.get(3)); // statistics before, which must leave no trace
-      try (Trainer.Averaged _ = average.swapIn(showing(student, images))) {
+      try (Average.Swap _ = average.swapIn(1, showing(student, images))) {
         Map<String, Tensor> state = student.stateDict();
         assertArrayEquals(mean, state.get("bn1.running_mean").toDoubles(), 1e-6);
         assertArrayEquals(variance, state.get("bn1.running_var").toDoubles(), 1e-6);
@@ -215,7 +215,7 @@ final class AverageTest {
       Average average = average("{name: EMA, batchNormBatches: 0}", student);
       student.logits(images(1).get(0));
       Map<String, Tensor> before = copy(student);
-      try (Trainer.Averaged _ = average.swapIn(showing(student, images(1)))) {
+      try (Average.Swap _ = average.swapIn(1, showing(student, images(1)))) {
         assertSame(before, student);
       }
     }

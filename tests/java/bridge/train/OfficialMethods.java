@@ -1,5 +1,6 @@
 package bridge.train;
 
+
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import java.util.LinkedHashMap;

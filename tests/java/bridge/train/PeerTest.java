@@ -36,11 +36,13 @@ final class PeerTest {
 
   @Test
   void studentAndPeerBeginApart() {
-    try (Scope _ = Scope.open("test");
-        Assembly made = new Assembly(Recipe.from(recipe), Device.CPU)) {
-      Map<String, Tensor> peer = made.method.parameters();
-      assertEquals(made.student.parameters().size(), peer.size());
-      made.student
+    try (RunFolder out = RunFolder.open(folder.resolve("run"), false);
+        Scope run = Scope.open("run");
+        Session session = new Session(Recipe.from(recipe), out, Device.CPU, run)) {
+      Map<String, Tensor> peer = session.method.parameters();
+      assertEquals(session.student.parameters().size(), peer.size());
+      session
+          .student
           .parameters()
           .forEach(
               (name, own) -> {

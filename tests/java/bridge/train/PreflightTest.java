@@ -107,7 +107,7 @@ class PreflightTest {
   private List<String> compare(Network network, Precision precision, Network exact) {
     network.freeze();
     exact.freeze();
-    Network half = Models.held(network, precision, 1, 28);
+    Network half = Models.inPrecision(network, precision, 1, 28);
     return check(half, Role.STANDARD, Optional.of(new Preflight.Comparison(precision, exact)));
   }
 

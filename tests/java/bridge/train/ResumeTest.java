@@ -1,5 +1,6 @@
 package bridge.train;
 
+
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -123,7 +124,7 @@ final class ResumeTest {
 
     assertEquals(whole.steps, parts.steps);
     assertEquals(whole.epochs, parts.epochs);
-    assertEquals(correct(first.trainer()), correct(last.trainer()));
+    assertEquals(correct(first), correct(last));
     assertSameFiles(straight, stopped);
   }
 
@@ -134,9 +135,9 @@ final class ResumeTest {
   }
 
   /** What was counted in the evaluation; the seconds are not a run's. */
-  private static List<String> correct(Trainer trainer) {
+  private static List<String> correct(Trainer.Result result) {
     List<String> all = new ArrayList<>();
-    for (Trainer.Evaluated e : trainer.evaluated()) {
+    for (EvaluatedStudent e : result.students()) {
       e.results()
           .forEach(
               r ->
@@ -190,11 +191,11 @@ final class ResumeTest {
             () -> heard.messages.stream().anyMatch(m -> m.startsWith("evaluating")),
             heard);
     assertEquals(Trainer.Outcome.STOPPED, stopped.outcome());
-    assertEquals(List.of(), stopped.trainer().evaluated());
+    assertEquals(List.of(), stopped.students());
     var resumed = TinyRuns.run(recipe, out, Long.MAX_VALUE, heard);
     assertEquals(Trainer.Outcome.FINISHED, resumed.outcome());
     assertEquals(TinyRuns.STEPS, heard.steps.size());
-    assertEquals(2, resumed.trainer().evaluated().size());
+    assertEquals(2, resumed.students().size());
   }
 
   @Test
@@ -213,7 +214,7 @@ final class ResumeTest {
     assertEquals(List.of(), heard.steps);
     assertEquals(List.of(), heard.epochs);
     assertEquals("all 2 epochs are done, only evaluating", heard.messages.get(0));
-    assertEquals(correct(first.trainer()), correct(again.trainer()));
+    assertEquals(correct(first), correct(again));
     for (int i = 0; i < names.size(); i++) {
       byte[] now = Files.readAllBytes(out.resolve(names.get(i)));
       assertTrue(java.util.Arrays.equals(before.get(i), now), names.get(i));

@@ -119,20 +119,16 @@ final class TinyRuns {
     }
   }
 
-  /** A trainer that was let run, and how it ended. */
-  record Ran(Trainer trainer, Trainer.Outcome outcome) {}
-
-  static Ran run(JsonObject recipe, Path out, long maxSteps, Listener listener) {
+  static Trainer.Result run(JsonObject recipe, Path out, long maxSteps, Listener listener) {
     return run(recipe, out, maxSteps, () -> false, listener);
   }
 
   /** Trains in the folder, going on with what is there. */
-  static Ran run(
+  static Trainer.Result run(
       JsonObject recipe, Path out, long maxSteps, BooleanSupplier stop, Listener listener) {
     try (RunFolder folder = RunFolder.open(out, true)) {
-      Trainer trainer =
-          new Trainer(Recipe.from(recipe.deepCopy()), folder, Device.CPU, maxSteps, stop, listener);
-      return new Ran(trainer, trainer.run());
+      return Trainer.train(
+          Recipe.from(recipe.deepCopy()), folder, Device.CPU, maxSteps, stop, listener);
     }
   }
 

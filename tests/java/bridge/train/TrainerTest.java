@@ -100,9 +100,8 @@ final class TrainerTest {
     }
     assertEquals(
         List.of("best.pth", "last.pth"),
-        ran.trainer().evaluated().stream().map(Trainer.Evaluated::file).toList());
-    ran.trainer()
-        .evaluated()
+        ran.students().stream().map(EvaluatedStudent::file).toList());
+    ran.students()
         .forEach(
             e -> {
               assertEquals(
@@ -172,8 +171,7 @@ final class TrainerTest {
         TinyRuns.recipe(images, "method.name=standard", "select.validation=0", "epochs=1");
     var ran = TinyRuns.run(recipe, out, Long.MAX_VALUE, new Heard());
     assertEquals(-1, Files.mismatch(out.resolve("best.pth"), out.resolve("last.pth")));
-    assertEquals(
-        ran.trainer().evaluated().get(0).results(), ran.trainer().evaluated().get(1).results());
+    assertEquals(ran.students().get(0).results(), ran.students().get(1).results());
   }
 
   @Test

@@ -1,5 +1,6 @@
 package bridge.train;
 
+
 import bridge.Options;
 import bridge.attack.Ball;
 import bridge.attack.Norm;

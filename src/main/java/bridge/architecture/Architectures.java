@@ -99,10 +99,10 @@ public final class Architectures {
 
   /** Channels and classes may be written down, but the data decides. */
   private static void same(Options options, String key, int data) {
-    int said = options.integer(key, data, 1, MOST);
-    if (said != data) {
+    int stated = options.integer(key, data, 1, MOST);
+    if (stated != data) {
       throw new UsageException(
-          "%s is %d, but the data has %d".formatted(options.path(key), said, data));
+          "%s is %d, but the data has %d".formatted(options.path(key), stated, data));
     }
   }
 

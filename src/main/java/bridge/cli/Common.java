@@ -1,5 +1,6 @@
 package bridge.cli;
 
+import bridge.Json;
 import bridge.UsageException;
 import bridge.torch.Device;
 import bridge.torch.Natives;
@@ -15,16 +16,26 @@ final class Common {
     }
   }
 
+  /** Versions and hardware. */
+  private record Environment(
+      String bridge,
+      String libtorch,
+      String java,
+      String os,
+      int processors,
+      String device,
+      int threads) {}
+
   /** Versions and hardware, for result files. */
   static JsonObject environment(Device device) {
-    JsonObject json = new JsonObject();
-    json.addProperty("bridge", new Main.Version().getVersion()[0]);
-    json.addProperty("libtorch", Natives.version());
-    json.addProperty("java", Runtime.version().toString());
-    json.addProperty("os", System.getProperty("os.name") + " " + System.getProperty("os.version"));
-    json.addProperty("processors", Runtime.getRuntime().availableProcessors());
-    json.addProperty("device", device.toString());
-    json.addProperty("threads", Natives.threads());
-    return json;
+    return Json.tree(
+        new Environment(
+            new Main.Version().getVersion()[0],
+            Natives.version(),
+            Runtime.version().toString(),
+            System.getProperty("os.name") + " " + System.getProperty("os.version"),
+            Runtime.getRuntime().availableProcessors(),
+            device.toString(),
+            Natives.threads()));
   }
 }

@@ -1,10 +1,9 @@
 package bridge.cli;
 
+import bridge.Json;
 import bridge.data.DataCheck;
 import bridge.data.DataSpec;
-import com.google.gson.GsonBuilder;
-import com.google.gson.JsonArray;
-import com.google.gson.JsonObject;
+import com.google.gson.annotations.SerializedName;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
@@ -29,10 +28,7 @@ final class DataCommand {
           String data,
       @Option(names = "--json", description = "Prints the findings as JSON.") boolean json) {
     DataCheck check = DataCheck.of(DataSpec.parse(data));
-    System.out.println(
-        json
-            ? new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create().toJson(of(check))
-            : text(check));
+    System.out.println(json ? Json.write(Findings.of(check)) : text(check));
     return check.isAsPublished() ? 0 : 1;
   }
 
@@ -96,47 +92,62 @@ final class DataCommand {
     };
   }
 
-  private static JsonObject of(DataCheck check) {
-    JsonArray splits = new JsonArray();
-    check.splits().forEach(s -> splits.add(of(s)));
-    JsonArray files = new JsonArray();
-    for (DataCheck.FileReport f : check.files()) {
-      JsonObject file = new JsonObject();
-      file.addProperty("file", f.file());
-      file.addProperty("md5", f.md5());
-      file.addProperty("published_md5", f.published());
-      file.addProperty("verdict", f.verdict().name().toLowerCase(Locale.ROOT));
-      files.add(file);
+  /** What {@code --json} prints. */
+  private record Findings(
+      String data,
+      @SerializedName("differs_from_published") boolean differs,
+      List<SplitFindings> splits,
+      List<FileFindings> files) {
+
+    static Findings of(DataCheck check) {
+      return new Findings(
+          check.data(),
+          !check.isAsPublished(),
+          check.splits().stream().map(SplitFindings::of).toList(),
+          check.files().stream().map(FileFindings::of).toList());
     }
-    JsonObject json = new JsonObject();
-    json.addProperty("data", check.data());
-    json.addProperty("differs_from_published", !check.isAsPublished());
-    json.add("splits", splits);
-    json.add("files", files);
-    return json;
   }
 
-  private static JsonObject of(DataCheck.SplitReport s) {
-    JsonObject json = new JsonObject();
-    json.addProperty("split", s.split().toString());
-    json.addProperty("images", s.images());
-    json.addProperty("channels", s.channels());
-    json.addProperty("height", s.height());
-    json.addProperty("width", s.width());
-    json.addProperty("classes", s.classes());
-    json.addProperty("fewest", s.fewest());
-    json.addProperty("fewest_class", s.fewestClass());
-    json.addProperty("most", s.most());
-    json.addProperty("most_class", s.mostClass());
-    json.add("mean", array(s.mean()));
-    json.add("std", array(s.std()));
-    json.addProperty("sha256", s.sha256());
-    return json;
+  private record SplitFindings(
+      String split,
+      int images,
+      int channels,
+      int height,
+      int width,
+      int classes,
+      int fewest,
+      @SerializedName("fewest_class") String fewestClass,
+      int most,
+      @SerializedName("most_class") String mostClass,
+      List<Double> mean,
+      List<Double> std,
+      String sha256) {
+
+    static SplitFindings of(DataCheck.SplitReport s) {
+      return new SplitFindings(
+          s.split().toString(),
+          s.images(),
+          s.channels(),
+          s.height(),
+          s.width(),
+          s.classes(),
+          s.fewest(),
+          s.fewestClass(),
+          s.most(),
+          s.mostClass(),
+          s.mean(),
+          s.std(),
+          s.sha256());
+    }
   }
 
-  private static JsonArray array(List<Double> numbers) {
-    JsonArray array = new JsonArray();
-    numbers.forEach(array::add);
-    return array;
+  /** Without {@code published_md5} where none is published. */
+  private record FileFindings(
+      String file, String md5, @SerializedName("published_md5") String published, String verdict) {
+
+    static FileFindings of(DataCheck.FileReport f) {
+      return new FileFindings(
+          f.file(), f.md5(), f.published(), f.verdict().name().toLowerCase(Locale.ROOT));
+    }
   }
 }

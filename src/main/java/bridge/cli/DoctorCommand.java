@@ -1,14 +1,13 @@
 package bridge.cli;
 
 import bridge.BridgeException;
+import bridge.Json;
 import bridge.data.DataSpec;
 import bridge.data.Split;
 import bridge.launch.CudaLibraries;
 import bridge.torch.Device;
 import bridge.torch.Natives;
-import com.google.gson.GsonBuilder;
-import com.google.gson.JsonArray;
-import com.google.gson.JsonObject;
+import com.google.gson.annotations.SerializedName;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
@@ -37,9 +36,12 @@ final class DoctorCommand implements Callable<Integer> {
   private static final int JAVA = 25;
 
   private enum State {
+    @SerializedName("ok")
     OK("ok"),
     /** Not there, and most do without. */
+    @SerializedName("optional")
     OPTIONAL("--"),
+    @SerializedName("failed")
     FAILED("NO");
 
     final String mark;
@@ -135,21 +137,21 @@ final class DoctorCommand implements Callable<Integer> {
 
   /** The commonest reason for which libtorch cannot be loaded. */
   private void unpacking() {
-    Path there = Natives.cache().toAbsolutePath();
-    while (!Files.exists(there)) {
-      there = there.getParent();
+    Path existing = Natives.cache().toAbsolutePath();
+    while (!Files.exists(existing)) {
+      existing = existing.getParent();
     }
     long needed = Natives.isCudaBuild() ? CUDA_BYTES : CPU_BYTES;
     try {
-      long free = Files.getFileStore(there).getUsableSpace();
+      long free = Files.getFileStore(existing).getUsableSpace();
       note(
           "unpacking",
-          Files.isDirectory(there) && Files.isWritable(there) && free > needed,
+          Files.isDirectory(existing) && Files.isWritable(existing) && free > needed,
           "to %s, %s free".formatted(Natives.cache(), size(free)),
           "make it writable with %s free, or name another folder by".formatted(size(needed))
               + " java -Dorg.bytedeco.javacpp.cachedir=FOLDER -jar bridge.jar");
     } catch (IOException e) {
-      note("unpacking", false, "to %s: %s".formatted(there, e), "see to that folder");
+      note("unpacking", false, "to %s: %s".formatted(existing, e), "see to that folder");
     }
   }
 
@@ -200,17 +202,7 @@ final class DoctorCommand implements Callable<Integer> {
 
   void print() {
     if (json) {
-      JsonArray all = new JsonArray();
-      for (Finding f : findings) {
-        JsonObject one = new JsonObject();
-        one.addProperty("subject", f.subject);
-        one.addProperty("state", f.state.name().toLowerCase(Locale.ROOT));
-        one.addProperty("found", f.found);
-        one.addProperty("remedy", f.remedy);
-        all.add(one);
-      }
-      System.out.println(
-          new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create().toJson(all));
+      System.out.println(Json.write(findings));
       return;
     }
     for (Finding f : findings) {

@@ -1,13 +1,12 @@
 package bridge.cli;
 
+import bridge.Json;
 import bridge.UsageException;
 import bridge.architecture.Architectures.Fit;
+import bridge.checkpoint.Format;
 import bridge.model.Inspection;
 import bridge.model.ModelCard;
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
-import com.google.gson.JsonArray;
-import com.google.gson.JsonObject;
+import com.google.gson.annotations.SerializedName;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -29,8 +28,6 @@ import picocli.CommandLine.Parameters;
     description =
         "Says what is in a checkpoint and which architecture it fits; nothing in it is run.")
 final class InspectCommand implements Callable<Integer> {
-  private static final Gson JSON =
-      new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
   private static final int DIFFERENCES_SHOWN = 3;
 
   @Parameters(
@@ -58,7 +55,7 @@ final class InspectCommand implements Callable<Integer> {
     if (writeCard) {
       write(found);
     }
-    System.out.println(json ? JSON.toJson(json(found)) : text(found));
+    System.out.println(json ? Json.write(Findings.of(found)) : text(found));
     return 0;
   }
 
@@ -66,7 +63,7 @@ final class InspectCommand implements Callable<Integer> {
     Path card = ModelCard.path(file);
     try {
       Files.writeString(
-          card, JSON.toJson(found.proposedCard()) + "\n", StandardOpenOption.CREATE_NEW);
+          card, Json.write(found.proposedCard()) + "\n", StandardOpenOption.CREATE_NEW);
     } catch (IOException e) {
       throw new UsageException(
           "card %s cannot be written: %s; remove the old one, or print a new one without --write-card"
@@ -111,7 +108,7 @@ final class InspectCommand implements Callable<Integer> {
     if (found.card().isEmpty() && !writeCard) {
       text.append(
           "%n  a card to complete and save as %s:%n%s"
-              .formatted(ModelCard.path(file), JSON.toJson(found.proposedCard())));
+              .formatted(ModelCard.path(file), Json.write(found.proposedCard())));
     }
     return text.toString().stripTrailing();
   }
@@ -181,52 +178,68 @@ final class InspectCommand implements Callable<Integer> {
     }
   }
 
-  private JsonObject json(Inspection found) {
-    JsonObject json = new JsonObject();
-    json.addProperty("file", found.file().toString());
-    json.addProperty("bytes", found.bytes());
-    json.addProperty("sha256", found.sha256());
-    json.addProperty("format", found.format().name());
-    json.addProperty("under", found.nestedUnder());
-    json.addProperty("prefix", found.strippedPrefix());
-    json.add("ignored", texts(found.ignored()));
-    json.addProperty("elements", found.elements());
-    json.addProperty("model", found.model().orElse(null));
-    JsonArray fits = new JsonArray();
-    found.fits().forEach(fit -> fits.add(json(fit)));
-    json.add("fits", fits);
-    JsonArray tensors = new JsonArray();
-    for (Inspection.Entry t : found.tensors()) {
-      JsonObject tensor = new JsonObject();
-      tensor.addProperty("name", t.name());
-      JsonArray shape = new JsonArray();
-      t.shape().forEach(shape::add);
-      tensor.add("shape", shape);
-      tensor.addProperty("dtype", t.type().name().toLowerCase(Locale.ROOT));
-      tensors.add(tensor);
+  /** What {@code --json} prints. */
+  private record Findings(
+      String file,
+      long bytes,
+      String sha256,
+      Format format,
+      String under,
+      String prefix,
+      List<String> ignored,
+      long elements,
+      String model,
+      List<FitFindings> fits,
+      List<TensorFindings> tensors,
+      String card,
+      @SerializedName("proposed_card") Inspection.ProposedCard proposedCard) {
+
+    static Findings of(Inspection found) {
+      return new Findings(
+          found.file().toString(),
+          found.bytes(),
+          found.sha256(),
+          found.format(),
+          found.nestedUnder(),
+          found.strippedPrefix(),
+          found.ignored(),
+          found.elements(),
+          found.model().orElse(null),
+          found.fits().stream().map(FitFindings::of).toList(),
+          found.tensors().stream().map(TensorFindings::of).toList(),
+          found.card().map(card -> card.path().toString()).orElse(null),
+          found.card().isPresent() ? null : found.proposedCard());
     }
-    json.add("tensors", tensors);
-    json.addProperty("card", found.card().map(c -> c.path().toString()).orElse(null));
-    json.add("proposed_card", found.card().isPresent() ? null : found.proposedCard());
-    return json;
   }
 
-  private static JsonObject json(Fit fit) {
-    JsonObject json = new JsonObject();
-    json.addProperty("architecture", fit.text());
-    json.addProperty("exact", fit.exact());
-    json.addProperty("parameters", fit.parameters());
-    json.addProperty("channels", fit.data().channels());
-    json.addProperty("classes", fit.data().classes());
-    json.add("missing", texts(fit.missing()));
-    json.add("unexpected", texts(fit.unexpected()));
-    json.add("misshapen", texts(fit.misshapen()));
-    return json;
+  private record FitFindings(
+      String architecture,
+      boolean exact,
+      long parameters,
+      int channels,
+      int classes,
+      List<String> missing,
+      List<String> unexpected,
+      List<String> misshapen) {
+
+    static FitFindings of(Fit fit) {
+      return new FitFindings(
+          fit.text(),
+          fit.exact(),
+          fit.parameters(),
+          fit.data().channels(),
+          fit.data().classes(),
+          fit.missing(),
+          fit.unexpected(),
+          fit.misshapen());
+    }
   }
 
-  private static JsonArray texts(List<String> texts) {
-    JsonArray array = new JsonArray();
-    texts.forEach(array::add);
-    return array;
+  private record TensorFindings(String name, List<Long> shape, String dtype) {
+
+    static TensorFindings of(Inspection.Entry tensor) {
+      return new TensorFindings(
+          tensor.name(), tensor.shape(), tensor.type().name().toLowerCase(Locale.ROOT));
+    }
   }
 }

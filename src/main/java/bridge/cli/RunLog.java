@@ -17,7 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 
-/** Carries what a run tells to the console, metrics.jsonl, TensorBoard's file and log.txt. */
+/** Writes what happens in a run to the console, metrics.jsonl, TensorBoard's file and log.txt. */
 final class RunLog implements Listener, AutoCloseable {
   private final RunFolder folder;
   private final JsonObject environment;

@@ -97,8 +97,8 @@ final class Sheets {
     return pgd.perturb(network, batch.images(), batch.labels(), Generator.on(device, seed));
   }
 
-  private List<Picture.Says> says(List<Network> networks, Batch batch, Tensor shown) {
-    List<Picture.Says> all = new ArrayList<>();
+  private List<Picture.Predictions> says(List<Network> networks, Batch batch, Tensor shown) {
+    List<Picture.Predictions> all = new ArrayList<>();
     long[] labels = batch.labels().toLongs();
     for (Network network : networks) {
       try (Scope _ = Scope.open("says");
@@ -107,16 +107,16 @@ final class Sheets {
         Tensor p = network.logits(shown).softmax(1);
         long[] best = p.argmax(1).toLongs();
         double[] confidence = p.amaxKeep(1).toDoubles();
-        List<Picture.Verdict> verdicts =
+        List<Picture.Prediction> predictions =
             IntStream.range(0, labels.length)
                 .mapToObj(
                     i ->
-                        new Picture.Verdict(
+                        new Picture.Prediction(
                             images.classNames().get((int) best[i]),
                             confidence[i],
                             best[i] == labels[i]))
                 .toList();
-        all.add(new Picture.Says(label(network), verdicts));
+        all.add(new Picture.Predictions(label(network), predictions));
       }
     }
     return all;

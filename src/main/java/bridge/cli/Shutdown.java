@@ -18,7 +18,7 @@ final class Shutdown {
   /** The command's own status, once it is done. */
   private static final CompletableFuture<Integer> STATUS = new CompletableFuture<>();
 
-  private static volatile boolean asked;
+  private static volatile boolean requested;
 
   /** What a signal does first: clears away, or tells the user that the run will stop. */
   private static volatile Runnable first = () -> {};
@@ -43,14 +43,14 @@ final class Shutdown {
   }
 
   /** From here on a signal runs this, then waits for {@link #finished}. */
-  static void waitsForState(Runnable tell) {
-    first = tell;
+  static void waitsForState(Runnable message) {
+    first = message;
     savesState = true;
   }
 
   /** Whether the user asked to stop. */
-  static boolean asked() {
-    return asked;
+  static boolean requested() {
+    return requested;
   }
 
   /** The command is done; nothing more is to be waited for. */
@@ -62,7 +62,7 @@ final class Shutdown {
     if (STATUS.isDone()) {
       return; // an ordinary end, with the command's own status
     }
-    asked = true;
+    requested = true;
     int status = Main.STOPPED;
     try {
       first.run();

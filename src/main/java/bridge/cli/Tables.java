@@ -1,11 +1,14 @@
 package bridge.cli;
 
+import bridge.Json;
+import bridge.attack.Norm;
 import bridge.evaluate.Certification;
 import bridge.evaluate.Evaluation.Result;
+import bridge.train.EvaluatedStudent;
 import bridge.train.Recipe;
-import bridge.train.Trainer;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import com.google.gson.annotations.SerializedName;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -89,9 +92,9 @@ final class Tables {
   /** Images of a class, and those right under the attack. */
   private static int[] counts(Result result, int label) {
     List<Integer> labels = result.labels();
-    List<Integer> said = result.predictions();
+    List<Integer> predictions = result.predictions();
     int[] of = IntStream.range(0, labels.size()).filter(i -> labels.get(i) == label).toArray();
-    int right = (int) IntStream.of(of).filter(i -> said.get(i) == label).count();
+    int right = (int) IntStream.of(of).filter(i -> predictions.get(i) == label).count();
     return new int[] {of.length, right};
   }
 
@@ -125,98 +128,126 @@ final class Tables {
     return radii;
   }
 
+  private record Certificates(
+      double sigma,
+      int selection,
+      int estimation,
+      double alpha,
+      int images,
+      int abstained,
+      @SerializedName("mean_radius") double meanRadius,
+      double seconds,
+      List<CertifiedAccuracy> certified,
+      List<ImageCertificate> certificates) {}
+
+  private record CertifiedAccuracy(double radius, double accuracy) {}
+
+  private record ImageCertificate(int index, int label, int prediction, double radius) {}
+
   static JsonObject json(Certification.Result result) {
-    JsonObject json = new JsonObject();
-    json.addProperty("sigma", result.smoothing().sigma());
-    json.addProperty("selection", result.smoothing().selection());
-    json.addProperty("estimation", result.smoothing().estimation());
-    json.addProperty("alpha", result.smoothing().alpha());
-    json.addProperty("images", result.images().size());
-    json.addProperty("abstained", result.abstained());
-    json.addProperty("mean_radius", result.meanRadius());
-    json.addProperty("seconds", result.seconds());
-    JsonArray certified = new JsonArray();
-    for (double radius : radii(result)) {
-      JsonObject at = new JsonObject();
-      at.addProperty("radius", radius);
-      at.addProperty("accuracy", result.accuracy(radius));
-      certified.add(at);
-    }
-    json.add("certified", certified);
-    JsonArray each = new JsonArray();
-    for (Certification.Certified one : result.images()) {
-      JsonObject image = new JsonObject();
-      image.addProperty("index", one.index());
-      image.addProperty("label", one.label());
-      image.addProperty("prediction", one.certificate().prediction());
-      image.addProperty("radius", one.certificate().radius());
-      each.add(image);
-    }
-    json.add("certificates", each);
-    return json;
+    return Json.tree(
+        new Certificates(
+            result.smoothing().sigma(),
+            result.smoothing().selection(),
+            result.smoothing().estimation(),
+            result.smoothing().alpha(),
+            result.images().size(),
+            result.abstained(),
+            result.meanRadius(),
+            result.seconds(),
+            radii(result).stream()
+                .map(radius -> new CertifiedAccuracy(radius, result.accuracy(radius)))
+                .toList(),
+            result.images().stream().map(Tables::certificate).toList()));
   }
 
-  static JsonArray json(List<Result> results) {
-    return json(results, List.of());
+  private static ImageCertificate certificate(Certification.Certified image) {
+    return new ImageCertificate(
+        image.index(),
+        image.label(),
+        image.certificate().prediction(),
+        image.certificate().radius());
+  }
+
+  /** What files have of a result; null for what is not asked for, and {@code wRobust} of clean. */
+  private record ResultRow(
+      String attack,
+      int images,
+      int correct,
+      double accuracy,
+      @SerializedName("worst_accuracy") double worstAccuracy,
+      @SerializedName("w_robust") Double weightedAccuracy,
+      @SerializedName("mean_perturbation") double meanPerturbation,
+      @SerializedName("max_perturbation") double maxPerturbation,
+      double seconds,
+      JsonObject settings,
+      @SerializedName("per_class") List<ClassRow> perClass,
+      List<ResultRow> components) {
+
+    static ResultRow of(Result r, List<String> classes) {
+      return new ResultRow(
+          r.attack(),
+          r.images(),
+          r.correct(),
+          r.accuracy(),
+          r.worstAccuracy(),
+          r.isClean() ? null : r.weightedAccuracy(),
+          r.meanPerturbation(),
+          r.maxPerturbation(),
+          r.seconds(),
+          r.settings().isEmpty() ? null : r.settings(),
+          classes.isEmpty() ? null : ClassRow.of(r, classes),
+          r.components().isEmpty() ? null : rows(r.components(), classes));
+    }
+  }
+
+  private record ClassRow(@SerializedName("class") String name, int images, int correct) {
+
+    static List<ClassRow> of(Result result, List<String> classes) {
+      return IntStream.range(0, classes.size())
+          .mapToObj(
+              k -> {
+                int[] counts = counts(result, k);
+                return new ClassRow(classes.get(k), counts[0], counts[1]);
+              })
+          .toList();
+    }
+  }
+
+  private static List<ResultRow> rows(List<Result> results, List<String> classes) {
+    return results.stream().map(result -> ResultRow.of(result, classes)).toList();
   }
 
   /**
    * @param classes whose accuracies are wanted too; else empty
    */
   static JsonArray json(List<Result> results, List<String> classes) {
-    JsonArray array = new JsonArray();
-    for (Result r : results) {
-      JsonObject one = new JsonObject();
-      one.addProperty("attack", r.attack());
-      one.addProperty("images", r.images());
-      one.addProperty("correct", r.correct());
-      one.addProperty("accuracy", r.accuracy());
-      one.addProperty("worst_accuracy", r.worstAccuracy());
-      if (!r.isClean()) {
-        one.addProperty("w_robust", r.weightedAccuracy());
-      }
-      one.addProperty("mean_perturbation", r.meanPerturbation());
-      one.addProperty("max_perturbation", r.maxPerturbation());
-      one.addProperty("seconds", r.seconds());
-      if (!r.settings().isEmpty()) {
-        one.add("settings", r.settings());
-      }
-      if (!classes.isEmpty()) {
-        one.add("per_class", perClass(r, classes));
-      }
-      if (!r.components().isEmpty()) {
-        one.add("components", json(r.components(), classes));
-      }
-      array.add(one);
-    }
-    return array;
+    return Json.GSON.toJsonTree(rows(results, classes)).getAsJsonArray();
   }
 
-  private static JsonArray perClass(Result result, List<String> classes) {
-    JsonArray array = new JsonArray();
-    for (int k = 0; k < classes.size(); k++) {
-      int[] counts = counts(result, k);
-      JsonObject one = new JsonObject();
-      one.addProperty("class", classes.get(k));
-      one.addProperty("images", counts[0]);
-      one.addProperty("correct", counts[1]);
-      array.add(one);
-    }
-    return array;
-  }
+  private record RunEvaluation(
+      String recipe,
+      String data,
+      Norm norm,
+      double epsilon,
+      String model,
+      List<ResultRow> results,
+      @SerializedName("last_model") String lastModel,
+      @SerializedName("last_results") List<ResultRow> lastResults) {}
 
   /** What a finished run's students, the best first, come to: {@code evaluation.json}. */
-  static JsonObject evaluation(List<Trainer.Evaluated> students, Recipe recipe) {
-    JsonObject json = new JsonObject();
-    json.addProperty("recipe", recipe.name());
-    json.addProperty("data", recipe.data());
-    json.addProperty("norm", recipe.attack().ball().norm().name());
-    json.addProperty("epsilon", recipe.attack().ball().epsilon());
-    for (Trainer.Evaluated student : students) {
-      boolean best = student == students.get(0);
-      json.addProperty(best ? "model" : "last_model", student.file());
-      json.add(best ? "results" : "last_results", json(student.results()));
-    }
-    return json;
+  static JsonObject evaluation(List<EvaluatedStudent> students, Recipe recipe) {
+    EvaluatedStudent best = students.getFirst();
+    EvaluatedStudent last = students.getLast();
+    return Json.tree(
+        new RunEvaluation(
+            recipe.name(),
+            recipe.data(),
+            recipe.attack().ball().norm(),
+            recipe.attack().ball().epsilon(),
+            best.file(),
+            rows(best.results(), List.of()),
+            last.file(),
+            rows(last.results(), List.of())));
   }
 }

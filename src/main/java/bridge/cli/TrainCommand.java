@@ -2,6 +2,7 @@ package bridge.cli;
 
 import bridge.report.HtmlReport;
 import bridge.torch.Device;
+import bridge.train.EvaluatedStudent;
 import bridge.train.Recipe;
 import bridge.train.Recipes;
 import bridge.train.RunFolder;
@@ -59,9 +60,8 @@ final class TrainCommand implements Callable<Integer> {
       Device on = compute.use();
       try (RunLog log = new RunLog(folder, Common.environment(on))) {
         long limit = maxSteps == null ? Long.MAX_VALUE : maxSteps;
-        Trainer trainer = new Trainer(parsed, folder, on, limit, Shutdown::asked, log);
-        Trainer.Outcome outcome = trainer.run();
-        return end(outcome, trainer, parsed, folder, log);
+        Trainer.Result result = Trainer.train(parsed, folder, on, limit, Shutdown::requested, log);
+        return end(result, parsed, folder, log);
       }
     }
   }
@@ -75,19 +75,17 @@ final class TrainCommand implements Callable<Integer> {
     return json;
   }
 
-  private int end(
-      Trainer.Outcome outcome, Trainer trainer, Recipe parsed, RunFolder folder, RunLog log) {
-    switch (outcome) {
+  private static int end(Trainer.Result result, Recipe parsed, RunFolder folder, RunLog log) {
+    switch (result.outcome()) {
       case STOPPED -> {
         log.message("stopped, state saved; go on with --resume");
         return Main.STOPPED;
       }
       case STEPS_DONE -> log.message("stopped after --max-steps, state saved; go on with --resume");
       case FINISHED -> {
-        JsonObject evaluation = Tables.evaluation(trainer.evaluated(), parsed);
-        folder.writeJson("evaluation.json", evaluation);
-        for (Trainer.Evaluated evaluated : trainer.evaluated()) {
-          log.message(Tables.text(folder.file(evaluated.file()).toString(), evaluated.results()));
+        folder.writeJson("evaluation.json", Tables.evaluation(result.students(), parsed));
+        for (EvaluatedStudent student : result.students()) {
+          log.message(Tables.text(folder.file(student.file()).toString(), student.results()));
         }
       }
     }

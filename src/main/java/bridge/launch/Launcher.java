@@ -31,9 +31,11 @@ public final class Launcher {
   private static final String CUDA_OPTION = "--cuda-libs";
 
   /**
-   * Commands that never touch libtorch, so that they also run where CUDA's libraries are missing.
+   * Commands that can do without libtorch, so that they also run where CUDA's libraries are
+   * missing.
    */
-  private static final Set<String> WITHOUT_TORCH = Set.of("doctor", "recipes", "data", "report");
+  public static final Set<String> WITHOUT_TORCH =
+      Set.of("leaderboard", "recipes", "data", "doctor");
 
   private static final Set<String> QUESTIONS = Set.of("-h", "--help", "-V", "--version");
 

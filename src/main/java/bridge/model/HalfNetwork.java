@@ -69,15 +69,15 @@ final class HalfNetwork extends NetworkDecorator {
    */
   @Override
   public Outputs forward(Tensor images, List<String> features) {
-    Outputs said = super.forward(images.to(precision.type), features);
-    if (said.logits().requiresGrad()) {
+    Outputs outputs = super.forward(images.to(precision.type), features);
+    if (outputs.logits().requiresGrad()) {
       throw new IllegalStateException(
           "%s is held in %s, which gives no gradients; a method that needs them says so in Methods"
               .formatted(name(), precision));
     }
     Map<String, Tensor> tapped = new LinkedHashMap<>();
-    said.features().forEach((path, feature) -> tapped.put(path, feature.to(DType.FLOAT32)));
-    return new Outputs(said.logits().to(DType.FLOAT32), tapped);
+    outputs.features().forEach((path, feature) -> tapped.put(path, feature.to(DType.FLOAT32)));
+    return new Outputs(outputs.logits().to(DType.FLOAT32), tapped);
   }
 
   /**

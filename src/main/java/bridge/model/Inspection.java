@@ -6,12 +6,12 @@ import bridge.checkpoint.Format;
 import bridge.checkpoint.StateDict;
 import bridge.torch.DType;
 import bridge.torch.Scope;
-import com.google.gson.JsonObject;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -82,43 +82,54 @@ public record Inspection(
     return tensors.stream().mapToLong(Entry::elements).sum();
   }
 
-  /** How the program is told to use this file: {@code resnet18@best.pth}; empty if it cannot. */
+  /** What a user calls this model: {@code resnet18@best.pth}; empty if it cannot. */
   public Optional<String> model() {
     if (format == Format.TORCHSCRIPT || card.flatMap(ModelCard::architecture).isPresent()) {
       return Optional.of(file.toString());
     }
-    return fits.stream()
-        .filter(Architectures.Fit::exact)
-        .findFirst()
-        .map(fit -> fit.text() + "@" + file);
+    return exactFit().map(fit -> fit.text() + "@" + file);
+  }
+
+  private Optional<Architectures.Fit> exactFit() {
+    return fits.stream().filter(Architectures.Fit::exact).findFirst();
   }
 
   /**
-   * A card for this checkpoint, to be completed by whoever knows: what it was trained on, with
-   * which normalisation, and what it reaches.
+   * A card to be completed by whoever knows: what the model was trained on, with which
+   * normalisation, and what it reaches.
+   *
+   * @param architecture null, as are channels, classes and parameters, where none fits
+   * @param file the checkpoint's name
+   * @param sha256 by file name
    */
-  public JsonObject proposedCard() {
+  public record ProposedCard(
+      String name,
+      String architecture,
+      Integer channels,
+      Integer classes,
+      Long parameters,
+      String file,
+      Normalisation normalisation,
+      String data,
+      String source,
+      Map<String, Double> accuracy,
+      Map<String, String> sha256) {}
+
+  /** A card for this checkpoint. */
+  public ProposedCard proposedCard() {
     String name = file.getFileName().toString();
-    JsonObject json = new JsonObject();
-    json.addProperty("name", name.replaceFirst("\\.[^.]*$", ""));
-    fits.stream()
-        .filter(Architectures.Fit::exact)
-        .findFirst()
-        .ifPresent(
-            fit -> {
-              json.addProperty("architecture", fit.text());
-              json.addProperty("channels", fit.data().channels());
-              json.addProperty("classes", fit.data().classes());
-              json.addProperty("parameters", fit.parameters());
-            });
-    json.addProperty("file", name);
-    json.add("normalisation", Normalisation.NONE.json());
-    json.addProperty("data", "");
-    json.addProperty("source", "");
-    json.add("accuracy", new JsonObject());
-    JsonObject sums = new JsonObject();
-    sums.addProperty(name, sha256);
-    json.add("sha256", sums);
-    return json;
+    Optional<Architectures.Fit> fit = exactFit();
+    return new ProposedCard(
+        name.replaceFirst("\\.[^.]*$", ""),
+        fit.map(Architectures.Fit::text).orElse(null),
+        fit.map(f -> f.data().channels()).orElse(null),
+        fit.map(f -> f.data().classes()).orElse(null),
+        fit.map(Architectures.Fit::parameters).orElse(null),
+        name,
+        Normalisation.NONE,
+        "",
+        "",
+        Map.of(),
+        Map.of(name, sha256));
   }
 }

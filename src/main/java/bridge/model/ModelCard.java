@@ -1,5 +1,6 @@
 package bridge.model;
 
+import bridge.Json;
 import bridge.Options;
 import bridge.UsageException;
 import bridge.architecture.Architectures;
@@ -37,6 +38,15 @@ public record ModelCard(
     Optional<String> feature) {
   private static final String INSIDE = "inside the network";
 
+  /** What the card of a trained model says. */
+  private record TrainedModel(
+      String architecture,
+      int channels,
+      int classes,
+      Normalisation normalisation,
+      String data,
+      String source) {}
+
   /** A card for weights of this architecture; see {@link Models#card}. */
   static JsonObject json(
       String architecture,
@@ -45,14 +55,8 @@ public record ModelCard(
       Normalisation normalisation,
       String data,
       String source) {
-    JsonObject json = new JsonObject();
-    json.addProperty("architecture", architecture);
-    json.addProperty("channels", channels);
-    json.addProperty("classes", classes);
-    json.add("normalisation", normalisation.json());
-    json.addProperty("data", data);
-    json.addProperty("source", source);
-    return json;
+    return Json.tree(
+        new TrainedModel(architecture, channels, classes, normalisation, data, source));
   }
 
   /** The place of a checkpoint's card. */
@@ -113,12 +117,12 @@ public record ModelCard(
     if (!sums.has(name)) {
       return;
     }
-    String said = sums.text(name, null);
+    String expected = sums.text(name, null);
     String found = Checkpoints.sha256(checkpoint);
-    if (!said.equalsIgnoreCase(found)) {
+    if (!expected.equalsIgnoreCase(found)) {
       throw new UsageException(
           "card %s gives %s the sha256 %s, but it has %s: fetch the file again, or mend the card"
-              .formatted(path, name, said, found));
+              .formatted(path, name, expected, found));
     }
   }
 
@@ -128,10 +132,10 @@ public record ModelCard(
     same("classes", classes, dataClasses);
   }
 
-  private void same(String what, int said, int data) {
-    if (said != 0 && said != data) {
+  private void same(String what, int stated, int data) {
+    if (stated != 0 && stated != data) {
       throw new UsageException(
-          "card %s says %d %s, but the data has %d".formatted(path, said, what, data));
+          "card %s says %d %s, but the data has %d".formatted(path, stated, what, data));
     }
   }
 }

@@ -40,7 +40,7 @@ public sealed interface ModelSpec {
   }
 
   /** A file alone: a network with its code, or weights with a card. */
-  record Script(String text, Path file) implements ModelSpec {
+  record ModelFile(String text, Path file) implements ModelSpec {
 
     @Override
     public Optional<Path> checkpoint() {
@@ -65,7 +65,7 @@ public sealed interface ModelSpec {
     Path file = BundledModels.locate(path(text, text));
     if (Files.exists(file) || !m.matches()) {
       check(text, file);
-      return new Script(text, file);
+      return new ModelFile(text, file);
     }
     throw new UsageException(
         "model %s is neither a file nor an architecture%s; there are %s"

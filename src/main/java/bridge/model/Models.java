@@ -45,18 +45,18 @@ public final class Models {
     card.ifPresent(c -> c.checkFits(channels, classes));
     Normalisation applied = applied(normalisation, card);
     return switch (spec) {
-      case ModelSpec.Script script when Checkpoints.isTorchScript(script.file()) ->
+      case ModelSpec.ModelFile torchScript when Checkpoints.isTorchScript(torchScript.file()) ->
           ScriptNetwork.load(
-              script,
+              torchScript,
               channels,
               classes,
               imageSize,
               applied,
               device,
               card.flatMap(ModelCard::feature));
-      case ModelSpec.Script script ->
+      case ModelSpec.ModelFile stateDict ->
           builtIn(
-              named(script, card),
+              withArchitecture(stateDict, card),
               new Dimensions(channels, classes, imageSize),
               applied,
               seeds,
@@ -74,7 +74,8 @@ public final class Models {
    * @param imageSize their height and width in pixels
    * @throws UsageException if it cannot be run so
    */
-  public static Network held(Network network, Precision precision, int channels, int imageSize) {
+  public static Network inPrecision(
+      Network network, Precision precision, int channels, int imageSize) {
     return precision == Precision.FLOAT32
         ? network
         : HalfNetwork.of(network, precision, channels, imageSize);
@@ -102,16 +103,17 @@ public final class Models {
     Optional<String> architecture =
         switch (spec) {
           case ModelSpec.BuiltIn builtIn -> Optional.of(builtIn.text().replaceFirst("@.*", ""));
-          case ModelSpec.Script script when Checkpoints.isTorchScript(script.file()) ->
+          case ModelSpec.ModelFile torchScript when Checkpoints.isTorchScript(torchScript.file()) ->
               Optional.empty();
-          case ModelSpec.Script _ -> old.flatMap(ModelCard::architecture);
+          case ModelSpec.ModelFile _ -> old.flatMap(ModelCard::architecture);
         };
     Normalisation applied = applied(normalisation, old);
     return architecture.map(text -> ModelCard.json(text, channels, classes, applied, data, source));
   }
 
   /** A state_dict that the user named alone: its card must know the architecture. */
-  private static ModelSpec.BuiltIn named(ModelSpec.Script spec, Optional<ModelCard> card) {
+  private static ModelSpec.BuiltIn withArchitecture(
+      ModelSpec.ModelFile spec, Optional<ModelCard> card) {
     Optional<String> architecture = card.flatMap(ModelCard::architecture);
     if (architecture.isPresent()) {
       String[] parts = architecture.get().split(":", 2);

@@ -3,8 +3,6 @@ package bridge.model;
 import bridge.UsageException;
 import bridge.torch.Device;
 import bridge.torch.Tensor;
-import com.google.gson.JsonArray;
-import com.google.gson.JsonObject;
 import java.util.List;
 
 /**
@@ -31,20 +29,6 @@ public record Normalisation(List<Double> mean, List<Double> std) {
 
   public boolean isNone() {
     return mean.isEmpty();
-  }
-
-  /** As a card has it. */
-  JsonObject json() {
-    JsonObject json = new JsonObject();
-    json.add("mean", array(mean));
-    json.add("std", array(std));
-    return json;
-  }
-
-  private static JsonArray array(List<Double> numbers) {
-    JsonArray array = new JsonArray();
-    numbers.forEach(array::add);
-    return array;
   }
 
   /** The two constants as tensors for a device. */

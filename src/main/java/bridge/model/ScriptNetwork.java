@@ -29,7 +29,7 @@ final class ScriptNetwork implements Network {
   private boolean training;
 
   private ScriptNetwork(
-      ModelSpec.Script spec,
+      ModelSpec.ModelFile spec,
       ScriptModule module,
       Normalisation.Constants normalisation,
       Device device,
@@ -54,7 +54,7 @@ final class ScriptNetwork implements Network {
    *     row of logits per image with as many as the data has classes
    */
   static Network load(
-      ModelSpec.Script spec,
+      ModelSpec.ModelFile spec,
       int channels,
       int classes,
       int imageSize,

@@ -23,10 +23,6 @@ final class AppendedFile implements AutoCloseable {
     }
   }
 
-  Path path() {
-    return path;
-  }
-
   synchronized void write(ByteBuffer record) {
     try {
       while (record.hasRemaining()) {

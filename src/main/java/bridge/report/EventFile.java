@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.zip.CRC32C;
 
 /**
- * Scalars and images for TensorBoard: {@code events.out.tfevents.SECONDS.HOST.bridge}.
+ * Scalars for TensorBoard: {@code events.out.tfevents.SECONDS.HOST.bridge}.
  *
  * <p>A record is the length (64 bits, little endian), its checksum, a protobuf {@code Event} and
  * its checksum; the few fields used are written by hand, numbered as in TensorFlow's {@code
@@ -76,30 +76,6 @@ public final class EventFile implements AutoCloseable {
           summary.bytes(1, value.toByteArray());
         });
     append(step, summary(summary));
-  }
-
-  /** Adds a picture, given as the bytes of a PNG file. */
-  public void image(String tag, long step, byte[] png) {
-    ByteBuffer header = ByteBuffer.wrap(png); // width and height follow "IHDR" at byte 12
-    if (png.length < 24 || header.getInt(12) != 0x49484452) {
-      throw new IllegalArgumentException("a PNG file expected for " + tag);
-    }
-    Message image = new Message();
-    image.varint(1, header.getInt(20));
-    image.varint(2, header.getInt(16));
-    image.varint(3, 3); // RGB
-    image.bytes(4, png);
-    Message value = new Message();
-    value.bytes(1, tag.getBytes(StandardCharsets.UTF_8));
-    value.bytes(4, image.toByteArray());
-    Message summary = new Message();
-    summary.bytes(1, value.toByteArray());
-    append(step, summary(summary));
-  }
-
-  /** Where the events go. */
-  public Path file() {
-    return out.path();
   }
 
   @Override

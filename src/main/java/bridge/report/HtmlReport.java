@@ -6,7 +6,7 @@ import static bridge.report.RunFiles.objects;
 import static bridge.report.RunFiles.series;
 import static bridge.report.RunFiles.string;
 
-import com.google.gson.GsonBuilder;
+import bridge.Json;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import java.nio.charset.StandardCharsets;
@@ -214,11 +214,12 @@ public final class HtmlReport {
             true,
             curves(run.epochs(), "epoch", "validation")));
     charts.addAll(methodCharts());
-    List<double[]> rates =
+    List<double[]> learningRates =
         run.steps().stream()
             .map(line -> new double[] {number(line, "step"), number(line, "lr")})
             .toList();
-    charts.add(new Chart("Learning rate", "step", false, List.of(Chart.Series.of("lr", rates))));
+    charts.add(
+        new Chart("Learning rate", "step", false, List.of(Chart.Series.of("lr", learningRates))));
     StringBuilder html = new StringBuilder();
     charts.forEach(chart -> html.append(chart.html()));
     return html.isEmpty()
@@ -283,13 +284,6 @@ public final class HtmlReport {
   }
 
   private String recipe() {
-    return run.recipe().isEmpty()
-        ? "no recipe.json"
-        : Html.escape(
-            new GsonBuilder()
-                .setPrettyPrinting()
-                .disableHtmlEscaping()
-                .create()
-                .toJson(run.recipe()));
+    return run.recipe().isEmpty() ? "no recipe.json" : Html.escape(Json.write(run.recipe()));
   }
 }

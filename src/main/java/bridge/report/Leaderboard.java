@@ -1,14 +1,9 @@
 package bridge.report;
 
+import bridge.Json;
 import bridge.Options;
 import bridge.UsageException;
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
-import com.google.gson.JsonArray;
-import com.google.gson.JsonElement;
-import com.google.gson.JsonNull;
-import com.google.gson.JsonObject;
-import com.google.gson.JsonPrimitive;
+import com.google.gson.annotations.SerializedName;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -35,8 +30,6 @@ public final class Leaderboard {
           + " robust accuracy.";
 
   private static final String NONE = "-";
-  private static final Gson PRETTY =
-      new GsonBuilder().setPrettyPrinting().serializeNulls().disableHtmlEscaping().create();
 
   /**
    * The evaluations of one data set, norm and ε.
@@ -46,7 +39,7 @@ public final class Leaderboard {
    */
   record Table(String data, String norm, double epsilon, List<String> columns, List<Entry> rows) {
     String title() {
-      return "%s, %s ε %s".formatted(said(data), said(norm), radius(epsilon));
+      return "%s, %s ε %s".formatted(orDash(data), orDash(norm), radius(epsilon));
     }
   }
 
@@ -116,7 +109,7 @@ public final class Leaderboard {
     return entries;
   }
 
-  static String said(String text) {
+  static String orDash(String text) {
     return text.isEmpty() ? NONE : text;
   }
 
@@ -149,10 +142,10 @@ public final class Leaderboard {
     Entry entry = table.rows().get(row);
     List<String> cells = new ArrayList<>();
     cells.add(String.valueOf(row + 1));
-    cells.add(said(entry.model()));
-    cells.add(said(entry.method()));
-    cells.add(said(entry.student()));
-    cells.add(said(entry.images()));
+    cells.add(orDash(entry.model()));
+    cells.add(orDash(entry.method()));
+    cells.add(orDash(entry.student()));
+    cells.add(orDash(entry.images()));
     table.columns().forEach(column -> cells.add(percent(entry.value(column))));
     return cells;
   }
@@ -205,49 +198,59 @@ public final class Leaderboard {
         + " |\n";
   }
 
+  /** What {@code --json} writes. */
+  private record TablesJson(List<TableJson> tables) {}
+
+  private record TableJson(String data, String norm, Double epsilon, List<RowJson> rows) {}
+
+  private record RowJson(
+      String source,
+      String model,
+      String method,
+      String student,
+      String images,
+      Map<String, Double> accuracy,
+      @SerializedName("worst_accuracy") Double worst,
+      @SerializedName("w_robust") Double weighted) {}
+
   /** Shares from 0 to 1, as the evaluations have them; null for what they do not say. */
   public void writeJson(Path file) {
-    JsonArray all = new JsonArray();
-    for (Table table : tables) {
-      JsonObject one = new JsonObject();
-      one.addProperty("data", table.data());
-      one.addProperty("norm", table.norm());
-      one.add("epsilon", number(table.epsilon()));
-      JsonArray rows = new JsonArray();
-      for (Entry entry : table.rows()) {
-        rows.add(json(table, entry));
-      }
-      one.add("rows", rows);
-      all.add(one);
-    }
-    JsonObject json = new JsonObject();
-    json.add("tables", all);
-    write(file, PRETTY.toJson(json) + "\n");
+    List<TableJson> all =
+        tables.stream()
+            .map(
+                table ->
+                    new TableJson(
+                        table.data(),
+                        table.norm(),
+                        known(table.epsilon()),
+                        table.rows().stream().map(entry -> row(table, entry)).toList()))
+            .toList();
+    write(file, Json.writeWithNulls(new TablesJson(all)) + "\n");
   }
 
-  private static JsonObject json(Table table, Entry entry) {
-    JsonObject row = new JsonObject();
-    row.addProperty("source", entry.source().toString());
-    Map<String, String> texts = new LinkedHashMap<>();
-    texts.put("model", entry.model());
-    texts.put("method", entry.method());
-    texts.put("student", entry.student());
-    texts.put("images", entry.images());
-    texts.forEach(
-        (key, text) -> row.add(key, text.isEmpty() ? JsonNull.INSTANCE : new JsonPrimitive(text)));
-    JsonObject accuracies = new JsonObject();
+  private static RowJson row(Table table, Entry entry) {
+    Map<String, Double> accuracies = new LinkedHashMap<>();
     table
         .columns()
         .subList(0, table.columns().size() - 2)
-        .forEach(column -> accuracies.add(column, number(entry.value(column))));
-    row.add("accuracy", accuracies);
-    row.add("worst_accuracy", number(entry.worst()));
-    row.add("w_robust", number(entry.weighted()));
-    return row;
+        .forEach(column -> accuracies.put(column, known(entry.value(column))));
+    return new RowJson(
+        entry.source().toString(),
+        known(entry.model()),
+        known(entry.method()),
+        known(entry.student()),
+        known(entry.images()),
+        accuracies,
+        known(entry.worst()),
+        known(entry.weighted()));
   }
 
-  private static JsonElement number(double value) {
-    return Double.isFinite(value) ? new JsonPrimitive(value) : JsonNull.INSTANCE;
+  private static Double known(double value) {
+    return Double.isFinite(value) ? value : null;
+  }
+
+  private static String known(String text) {
+    return text.isEmpty() ? null : text;
   }
 
   /** A page with the tables and their plots, which needs nothing else. */

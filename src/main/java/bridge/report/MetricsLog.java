@@ -1,7 +1,6 @@
 package bridge.report;
 
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
+import bridge.Json;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
@@ -33,8 +32,6 @@ import java.util.OptionalLong;
  * then a checkpoint never knows more than the log.
  */
 public final class MetricsLog implements AutoCloseable {
-  private static final Gson JSON = new GsonBuilder().disableHtmlEscaping().create();
-
   private final AppendedFile out;
 
   private MetricsLog(Path file) {
@@ -99,7 +96,7 @@ public final class MetricsLog implements AutoCloseable {
    * @param step its last
    * @param loss the means of the terms over the epoch
    * @param validation accuracies in [0, 1] by attack; empty if it was not validated
-   * @param method what the method tells, for instance {@code teacher0.weight}
+   * @param method the method's own figures, for instance {@code teacher0.weight}
    * @param time seconds and the like
    */
   public void epoch(
@@ -129,7 +126,7 @@ public final class MetricsLog implements AutoCloseable {
    * @throws ReportException if the disk does not take it
    */
   public void append(Map<String, ?> line) {
-    out.write(ByteBuffer.wrap((JSON.toJson(finite(line)) + "\n").getBytes(StandardCharsets.UTF_8)));
+    out.write(ByteBuffer.wrap((Json.line(finite(line)) + "\n").getBytes(StandardCharsets.UTF_8)));
   }
 
   @Override

@@ -18,7 +18,7 @@ import javax.imageio.ImageIO;
 
 /**
  * A sheet of images as a PNG: rows such as clean, adversarial and their difference, and below each
- * image what the students say of it.
+ * image what the students predict.
  *
  * <p>Drawn at two pixels per point, for sharp text. Needs no display, but fonts: without any on the
  * machine it throws {@link ReportException}.
@@ -45,39 +45,39 @@ public final class Picture {
   }
 
   /**
-   * What a student makes of an image.
+   * What a student predicts for an image.
    *
    * @param confidence its probability for that label, in [0, 1]
    * @param right whether that is the image's true label
    */
-  public record Verdict(String label, double confidence, boolean right) {}
+  public record Prediction(String label, double confidence, boolean right) {}
 
   /**
-   * A student's verdicts on a row's images.
+   * A student's predictions on a row's images.
    *
    * @param student its name, written left of them
    */
-  public record Says(String student, List<Verdict> verdicts) {}
+  public record Predictions(String student, List<Prediction> predictions) {}
 
   /**
    * Images side by side.
    *
    * @param name written left of them
    * @param images [N][C][H][W] in [0, 1], with one channel (grey) or three (red, green, blue)
-   * @param says one line below the images per student; may be empty
+   * @param predictions one line below the images per student; may be empty
    */
-  public record Row(String name, float[][][][] images, List<Says> says) {
+  public record Row(String name, float[][][][] images, List<Predictions> predictions) {
     public Row {
       for (float[][][] image : images) {
         if (image.length != 1 && image.length != 3) {
           throw new IllegalArgumentException("1 or 3 channels expected, found " + image.length);
         }
       }
-      for (Says line : says) {
-        if (line.verdicts.size() != images.length) {
+      for (Predictions line : predictions) {
+        if (line.predictions.size() != images.length) {
           throw new IllegalArgumentException(
-              "%s says %d verdicts on %d images"
-                  .formatted(line.student, line.verdicts.size(), images.length));
+              "%s has %d predictions for %d images"
+                  .formatted(line.student, line.predictions.size(), images.length));
         }
       }
     }
@@ -126,8 +126,8 @@ public final class Picture {
     int widest = 0;
     for (Row row : rows) {
       widest = Math.max(widest, width(bold, row.name));
-      for (Says says : row.says) {
-        widest = Math.max(widest, width(text, says.student));
+      for (Predictions of : row.predictions) {
+        widest = Math.max(widest, width(text, of.student));
       }
     }
     this.gutter = widest + GAP;
@@ -222,7 +222,7 @@ public final class Picture {
   }
 
   private int height(Row row) {
-    int lines = row.says.isEmpty() ? 0 : row.says.size() * LINE + 4;
+    int lines = row.predictions.isEmpty() ? 0 : row.predictions.size() * LINE + 4;
     return cell + lines;
   }
 
@@ -241,20 +241,20 @@ public final class Picture {
       paint(sheet, row.images[n], left(n) * SCALE + middle, top * SCALE + middle);
     }
     int y = top + cell + 4;
-    for (Says says : row.says) {
-      write(g, text, FAINT, says.student, MARGIN, y + 12);
+    for (Predictions of : row.predictions) {
+      write(g, text, FAINT, of.student, MARGIN, y + 12);
       for (int n = 0; n < columns.size(); n++) {
-        draw(g, says.verdicts.get(n), left(n), y);
+        draw(g, of.predictions.get(n), left(n), y);
       }
       y += LINE;
     }
   }
 
-  private void draw(Graphics2D g, Verdict verdict, int x, int y) {
-    g.setColor(verdict.right ? RIGHT : WRONG);
+  private void draw(Graphics2D g, Prediction prediction, int x, int y) {
+    g.setColor(prediction.right ? RIGHT : WRONG);
     g.setStroke(new BasicStroke(1.6f, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND));
     Path2D mark = new Path2D.Double();
-    if (verdict.right) {
+    if (prediction.right) {
       mark.moveTo(x + 0.5, y + 8.5);
       mark.lineTo(x + 3, y + 11);
       mark.lineTo(x + MARK, y + 5);
@@ -265,10 +265,10 @@ public final class Picture {
       mark.lineTo(x + 1, y + 11);
     }
     g.draw(mark);
-    String percent = " %d %%".formatted(Math.round(100 * verdict.confidence));
+    String percent = " %d %%".formatted(Math.round(100 * prediction.confidence));
     int room = cell - MARK - 4 - width(text, percent);
-    String label = fitted(text, verdict.label, room);
-    write(g, text, verdict.right ? RIGHT : WRONG, label + percent, x + MARK + 4, y + 12);
+    String label = fitted(text, prediction.label, room);
+    write(g, text, prediction.right ? RIGHT : WRONG, label + percent, x + MARK + 4, y + 12);
   }
 
   /** Every pixel becomes a square: nothing is smoothed. */

@@ -1,5 +1,6 @@
 package bridge.train;
 
+
 import bridge.Options;
 import bridge.model.Network;
 import bridge.torch.NoGrad;
@@ -83,27 +84,38 @@ final class Average {
   /** Shows the student images. */
   interface Images {
     /**
-     * Runs the student in training mode on so many batches, at most, and {@code each} after each.
+     * Runs the student in training mode on so many batches, at most, and {@code afterEach} after
+     * each.
      */
-    void show(int batches, Runnable each);
+    void show(int batches, Runnable afterEach);
+  }
+
+  /** The averaged weights in the student's place; closing puts the trained ones back. */
+  record Swap(Network student, Map<String, Tensor> trained) implements AutoCloseable {
+
+    @Override
+    public void close() {
+      Map<String, Tensor> own = student.stateDict();
+      try (NoGrad _ = NoGrad.enter()) {
+        trained.forEach((name, t) -> own.get(name).copy_(t));
+      }
+    }
   }
 
   /**
    * Puts the averaged weights into the student until closed, with batch statistics estimated on
-   * {@code images}.
+   * {@code images}; does nothing where there is no average after this epoch.
    */
-  Trainer.Averaged swapIn(Images images) {
-    Map<String, Tensor> before = new LinkedHashMap<>();
-    try (NoGrad _ = NoGrad.enter()) {
-      student.stateDict().forEach((name, t) -> before.put(name, t.detach().copy()));
-      student.parameters().forEach((name, p) -> p.copy_(mean.get(name)));
-      estimate(images);
-    }
-    return () -> {
+  Swap swapIn(int epoch, Images images) {
+    Map<String, Tensor> trained = new LinkedHashMap<>();
+    if (active(epoch)) {
       try (NoGrad _ = NoGrad.enter()) {
-        student.stateDict().forEach((name, t) -> t.copy_(before.get(name)));
+        student.stateDict().forEach((name, t) -> trained.put(name, t.detach().copy()));
+        student.parameters().forEach((name, p) -> p.copy_(mean.get(name)));
+        estimate(images);
       }
-    };
+    }
+    return new Swap(student, trained);
   }
 
   private void estimate(Images images) {

@@ -2,7 +2,7 @@ package bridge.train;
 
 import java.util.Map;
 
-/** Hears how a run goes; the loop does not know who listens. */
+/** Receives what happens in a run; the loop does not know who listens. */
 public interface Listener {
 
   /**
@@ -21,7 +21,7 @@ public interface Listener {
   /**
    * @param loss mean of each term over the epoch's images
    * @param validation accuracies on the held-out images; empty where there are none
-   * @param method what the method tells of the epoch
+   * @param method the method's own figures of the epoch, by name
    * @param seconds this epoch's time in this process
    */
   record Epoch(

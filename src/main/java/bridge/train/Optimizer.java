@@ -36,7 +36,7 @@ interface Optimizer {
     return settings;
   }
 
-  /** What a recipe says of an optimiser; makes it once the parameters are there. */
+  /** An optimiser as a recipe describes it, before there are parameters. */
   interface Settings {
     Optimizer over(Map<String, Tensor> parameters);
   }

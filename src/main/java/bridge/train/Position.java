@@ -1,6 +1,6 @@
 package bridge.train;
 
-import com.google.gson.Gson;
+import bridge.Json;
 
 /**
  * Where a run stands, as it is saved beside the tensors.
@@ -24,11 +24,11 @@ record Position(
   static final Position BEGINNING = new Position(1, 0, 0, 0, 0, 0, -1);
 
   String toJson() {
-    return new Gson().toJson(this);
+    return Json.line(this);
   }
 
   static Position fromJson(String json) {
-    return new Gson().fromJson(json, Position.class);
+    return Json.GSON.fromJson(json, Position.class);
   }
 
   Position afterStep(long images) {

@@ -37,9 +37,9 @@ final class Preflight {
     private final Network exact;
     private long images;
     private long changed;
-    private long logits;
+    private long logitCount;
     private long notFinite;
-    private double apart;
+    private double largestDifference;
 
     /**
      * @param precision of the teacher
@@ -50,13 +50,13 @@ final class Preflight {
       this.exact = exact;
     }
 
-    private void add(Tensor images, Tensor said) {
+    private void add(Tensor images, Tensor halfLogits) {
       Tensor expected = exact.logits(images);
-      this.images += said.size(0);
-      changed += count(said.argmax(1).ne(expected.argmax(1)));
-      logits += said.numel();
-      notFinite += count(said.isFinite().logicalNot());
-      apart = Math.max(apart, said.sub(expected).abs().max().item());
+      this.images += halfLogits.size(0);
+      changed += count(halfLogits.argmax(1).ne(expected.argmax(1)));
+      logitCount += halfLogits.numel();
+      notFinite += count(halfLogits.isFinite().logicalNot());
+      largestDifference = Math.max(largestDifference, halfLogits.sub(expected).abs().max().item());
     }
 
     private static long count(Tensor flags) {
@@ -64,12 +64,12 @@ final class Preflight {
     }
 
     private List<String> lines(Teacher teacher) {
-      String held = "teacher %s in %s".formatted(teacher.name(), precision);
-      String otherwise =
+      String name = "teacher %s in %s".formatted(teacher.name(), precision);
+      String changes =
           String.format(
               Locale.ROOT,
               "%s predicts otherwise than in FLOAT32 on %d of %d images (%.1f %%), and",
-              held,
+              name,
               changed,
               images,
               100.0 * changed / images);
@@ -78,16 +78,17 @@ final class Preflight {
         lines.add(
             ("warning: %s %d of its %d logits are not finite; choose another precision for it"
                     + " (teachers[].precision)")
-                .formatted(otherwise, notFinite, logits));
+                .formatted(changes, notFinite, logitCount));
       } else {
         lines.add(
-            String.format(Locale.ROOT, "%s its logits are up to %.2g apart", otherwise, apart));
+            String.format(
+                Locale.ROOT, "%s its logits are up to %.2g apart", changes, largestDifference));
       }
       if (teacher.network().device().equals(Device.CPU)) {
         lines.add(
             ("warning: %s takes half the memory, but on a processor without units for such numbers"
                     + " many times as long; FLOAT32 is the faster one there")
-                .formatted(held));
+                .formatted(name));
       }
       return lines;
     }
