@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import bridge.files.WholeFile;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
 import java.io.IOException;
@@ -74,7 +75,7 @@ final class Hostile {
   }
 
   static byte[] zip(Consumer<ZipWriter> entries) {
-    AtomicFile.write(
+    WholeFile.write(
         FILE,
         out -> {
           ZipWriter zip = new ZipWriter(out);

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import bridge.files.FileException;
 import bridge.report.Picture.Row;
 import bridge.report.Picture.Says;
 import bridge.report.Picture.Verdict;
@@ -111,7 +112,7 @@ class PictureTest {
     Picture.write(file, new byte[7]);
     Picture.write(file, png);
     assertArrayEquals(png, Files.readAllBytes(file));
-    assertThrows(ReportException.class, () -> Picture.write(folder.resolve("no/pairs.png"), png));
+    assertThrows(FileException.class, () -> Picture.write(folder.resolve("no/pairs.png"), png));
   }
 
   private static BufferedImage drawn(String heading, List<String> columns, Row... rows)

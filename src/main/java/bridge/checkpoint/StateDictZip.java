@@ -1,5 +1,6 @@
 package bridge.checkpoint;
 
+import bridge.files.WholeFile;
 import bridge.torch.DType;
 import bridge.torch.Memory;
 import bridge.torch.Scope;
@@ -20,7 +21,7 @@ final class StateDictZip {
   private StateDictZip() {}
 
   static void write(Path file, Map<String, Tensor> tensors) {
-    AtomicFile.write(file, out -> write(new ZipWriter(out), tensors));
+    WholeFile.write(file, out -> write(new ZipWriter(out), tensors));
   }
 
   static void write(ZipWriter zip, Map<String, Tensor> tensors) throws IOException {

@@ -3,6 +3,7 @@ package bridge.cli;
 import bridge.BridgeException;
 import bridge.data.DataSpec;
 import bridge.data.Split;
+import bridge.files.Reason;
 import bridge.launch.CudaLibraries;
 import bridge.torch.Device;
 import bridge.torch.Natives;
@@ -149,7 +150,8 @@ final class DoctorCommand implements Callable<Integer> {
           "make it writable with %s free, or name another folder by".formatted(size(needed))
               + " java -Dorg.bytedeco.javacpp.cachedir=FOLDER -jar bridge.jar");
     } catch (IOException e) {
-      note("unpacking", false, "to %s: %s".formatted(there, e), "see to that folder");
+      Reason why = Reason.reading(e);
+      note("unpacking", false, "to %s: %s".formatted(there, why.what()), why.remedy());
     }
   }
 

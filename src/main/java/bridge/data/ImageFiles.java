@@ -31,6 +31,8 @@ final class ImageFiles {
           .filter(name -> !name.startsWith("."))
           .sorted()
           .toList();
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
     }
   }
 

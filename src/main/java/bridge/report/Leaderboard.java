@@ -2,6 +2,7 @@ package bridge.report;
 
 import bridge.Options;
 import bridge.UsageException;
+import bridge.files.WholeFile;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
@@ -9,7 +10,6 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -196,7 +196,7 @@ public final class Leaderboard {
       lines.subList(1, lines.size()).forEach(line -> text.append(markdown(line)));
       text.append('\n');
     }
-    write(file, text + NOTES + "\n");
+    WholeFile.write(file, text + NOTES + "\n");
   }
 
   private static String markdown(List<String> cells) {
@@ -222,7 +222,7 @@ public final class Leaderboard {
     }
     JsonObject json = new JsonObject();
     json.add("tables", all);
-    write(file, PRETTY.toJson(json) + "\n");
+    WholeFile.write(file, PRETTY.toJson(json) + "\n");
   }
 
   private static JsonObject json(Table table, Entry entry) {
@@ -252,10 +252,6 @@ public final class Leaderboard {
 
   /** A page with the tables and their plots, which needs nothing else. */
   public void writeHtml(Path file) {
-    write(file, LeaderboardPage.of(this));
-  }
-
-  private static void write(Path file, String text) {
-    WholeFile.write(file, text.getBytes(StandardCharsets.UTF_8));
+    WholeFile.write(file, LeaderboardPage.of(this));
   }
 }

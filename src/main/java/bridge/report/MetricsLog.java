@@ -1,5 +1,8 @@
 package bridge.report;
 
+import bridge.files.AppendedFile;
+import bridge.files.FileException;
+import bridge.files.WholeFile;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonElement;
@@ -8,11 +11,9 @@ import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -38,15 +39,13 @@ public final class MetricsLog implements AutoCloseable {
   private final AppendedFile out;
 
   private MetricsLog(Path file) {
-    out =
-        new AppendedFile(
-            file, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.APPEND);
+    out = AppendedFile.open(file);
   }
 
   /**
    * Begins an empty log; one that is there is emptied.
    *
-   * @throws ReportException if the file cannot be written
+   * @throws FileException if the file cannot be written
    */
   public static MetricsLog create(Path file) {
     WholeFile.write(file, new byte[0]);
@@ -59,8 +58,8 @@ public final class MetricsLog implements AutoCloseable {
    * is an empty log.
    *
    * @param step the checkpoint's
-   * @throws ReportException if the file cannot be read or written, or a line before the last is
-   *     damaged
+   * @throws FileException if the file cannot be read or written
+   * @throws ReportException if a line before the last is damaged
    */
   public static MetricsLog resume(Path file, long step) {
     if (Files.exists(file)) {
@@ -126,10 +125,10 @@ public final class MetricsLog implements AutoCloseable {
    *
    * @param line strings, numbers, booleans, and lists and maps of these; with the key {@code step}
    *     if it belongs to one
-   * @throws ReportException if the disk does not take it
+   * @throws FileException if the disk does not take it
    */
   public void append(Map<String, ?> line) {
-    out.write(ByteBuffer.wrap((JSON.toJson(finite(line)) + "\n").getBytes(StandardCharsets.UTF_8)));
+    out.write(JSON.toJson(finite(line)) + "\n");
   }
 
   @Override
@@ -199,7 +198,7 @@ public final class MetricsLog implements AutoCloseable {
     try {
       return Files.readAllBytes(file);
     } catch (IOException e) {
-      throw ReportException.unreadable(file, e);
+      throw FileException.unreadable(file, e);
     }
   }
 }
