@@ -48,6 +48,7 @@ class ArchitectureTest {
           "architecture",
           "checkpoint",
           "data",
+          "pickle",
           "files",
           "torch");
 
@@ -187,6 +188,13 @@ class ArchitectureTest {
     filesWrittenOnlyIn("files").check(PROGRAM);
     fails(filesWrittenOnlyIn("data"));
     unknownTo("files", in("torch"), "com.google.gson..").check(PROGRAM);
+  }
+
+  @Test
+  void picklesKnowNeitherTensorsNorFiles() {
+    unknownTo("pickle", in("torch"), in("files"), "java.nio.file..", "java.lang.reflect..")
+        .check(PROGRAM);
+    fails(unknownTo("checkpoint", in("pickle")));
   }
 
   @Test

@@ -125,7 +125,7 @@ public final class Checkpoints {
     }
     if (begins(memory, "\u0080")) {
       // Reading it names what would act; what is left is a pickle by something else.
-      PickledFile.refuseObject(file, Unpickler.read(file, memory, 0, memory.size()).value());
+      PickledFile.refuseObject(file, TorchPickle.read(file, memory, 0, memory.size()).value());
       return "is a pickle that torch.save did not write; in Python, write it with torch.save";
     }
     return "is in no known layout (PyTorch zip or pickles, TorchScript, safetensors); check the"
@@ -140,12 +140,12 @@ public final class Checkpoints {
         pickled.format() == Format.TORCHSCRIPT
             ? TorchScriptWeights.find(file, pickled.root())
             : Weights.find(file, pickled.root(), under);
-    if (weights.tensors().size() > Stored.MOST_TENSORS) {
+    if (weights.tensors().size() > MappedTensors.MOST_TENSORS) {
       throw new CheckpointException(
-          file, "holds more than %d tensors".formatted(Stored.MOST_TENSORS));
+          file, "holds more than %d tensors".formatted(MappedTensors.MOST_TENSORS));
     }
     try (Scope reading = Scope.open("checkpoint");
-        Stored stored = new Stored(file, memory.size())) {
+        MappedTensors stored = new MappedTensors(file, memory.size())) {
       Map<String, Tensor> tensors = new LinkedHashMap<>();
       weights
           .tensors()

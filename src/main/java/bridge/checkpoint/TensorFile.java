@@ -72,13 +72,14 @@ public final class TensorFile implements AutoCloseable {
   static TensorFile read(Path file, Memory memory) {
     SafetensorsHeader header = SafetensorsHeader.read(file, memory);
     try (Scope reading = Scope.open("safetensors");
-        Stored stored = new Stored(file, memory.size())) {
+        MappedTensors stored = new MappedTensors(file, memory.size())) {
       Map<String, Tensor> tensors = new LinkedHashMap<>();
       header
           .entries()
           .forEach(
               (name, e) -> {
-                Stored.Region region = new Stored.Region(memory, e.begin(), e.bytes());
+                MappedTensors.Region region =
+                    new MappedTensors.Region(memory, e.begin(), e.bytes());
                 tensors.put(name, stored.tensor(name, region, e.type(), 0, e.shape(), null));
               });
       tensors.values().forEach(reading::keep);
