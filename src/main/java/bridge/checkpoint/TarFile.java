@@ -40,7 +40,7 @@ final class TarFile {
     TarFile tar = new TarFile(file, memory);
     tar.members();
     tar.storages();
-    tar.parts(tar.member("tensors"), tar::tensor);
+    tar.entries(tar.member("tensors"), tar::tensor);
     MappedTensors.Region pickle = tar.member("pickle");
     var object =
         TorchPickle.read(
@@ -88,18 +88,18 @@ final class TarFile {
   }
 
   /** What stands behind the pickle of one storage or tensor; says where the next begins. */
-  private interface Part {
+  private interface EntryReader {
     long read(List<Object> described, long at, long end);
   }
 
-  /** Reads a member of counted parts; returns where the last one ends. */
-  private long parts(MappedTensors.Region member, Part part) {
+  /** Reads a member of counted entries; returns where the last one ends. */
+  private long entries(MappedTensors.Region member, EntryReader reader) {
     long end = member.start() + member.bytes();
     var count = TorchPickle.read(file, memory, member.start(), end);
     long at = count.end();
     for (long i = count(count.value(), at); i > 0; i--) {
       var entry = TorchPickle.read(file, memory, at, end);
-      at = part.read(tuple(entry.value(), at), entry.end(), end);
+      at = reader.read(tuple(entry.value(), at), entry.end(), end);
     }
     return at;
   }
@@ -107,7 +107,7 @@ final class TarFile {
   /** Each: the pickle (key, location, class), the number of elements, the elements. */
   private void storages() {
     MappedTensors.Region member = member("storages");
-    long last = parts(member, this::storage);
+    long last = entries(member, this::storage);
     long end = member.start() + member.bytes();
     if (last < end
         && TorchPickle.read(file, memory, last, end).value() instanceof Items views
