@@ -1,6 +1,11 @@
 package bridge;
 
+import static com.tngtech.archunit.core.domain.JavaAccess.Predicates.target;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.assignableTo;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.equivalentTo;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameMatching;
+import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
@@ -18,8 +23,15 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.lang.ArchRule;
 import com.tngtech.archunit.lang.CompositeArchRule;
+import java.io.FileOutputStream;
+import java.io.FileWriter;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.RandomAccessFile;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -47,6 +59,8 @@ class ArchitectureTest {
           "architecture",
           "checkpoint",
           "data",
+          "pickle",
+          "files",
           "torch");
 
   private static final JavaClasses PROGRAM =
@@ -154,8 +168,48 @@ class ArchitectureTest {
   void reportsKnowNoTraining() {
     unknownTo(
             "report",
-            ORDER.subList(2, ORDER.size()).stream().map(n -> in(n)).toArray(String[]::new))
+            ORDER.subList(2, ORDER.size()).stream()
+                .filter(n -> !n.equals("files"))
+                .map(n -> in(n))
+                .toArray(String[]::new))
         .check(PROGRAM);
+  }
+
+  private static ArchRule filesWrittenOnlyIn(String name) {
+    return noClasses()
+        .that()
+        .resideOutsideOfPackages(in(name), in("launch"))
+        .should()
+        .callMethodWhere(
+            target(owner(equivalentTo(Files.class)))
+                .and(target(nameMatching("(?s)move|copy|write.*|new(Out|Buf|Byte).*|create.*"))))
+        .orShould()
+        .callMethodWhere(
+            target(owner(assignableTo(FileChannel.class)))
+                .and(target(nameMatching("write|force|truncate|(tryL|l)ock"))))
+        .orShould()
+        .dependOnClassesThat()
+        .belongToAnyOf(
+            StandardCopyOption.class,
+            FileOutputStream.class,
+            RandomAccessFile.class,
+            FileWriter.class,
+            FileSystemException.class);
+  }
+
+  /** Whole files, locks, and the system's refusals in words are the business of one package. */
+  @Test
+  void onlyFilesWritesFiles() {
+    filesWrittenOnlyIn("files").check(PROGRAM);
+    fails(filesWrittenOnlyIn("data"));
+    unknownTo("files", in("torch"), "com.google.gson..").check(PROGRAM);
+  }
+
+  @Test
+  void picklesKnowNeitherTensorsNorFiles() {
+    unknownTo("pickle", in("torch"), in("files"), "java.nio.file..", "java.lang.reflect..")
+        .check(PROGRAM);
+    fails(unknownTo("checkpoint", in("pickle")));
   }
 
   @Test

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import bridge.files.WholeFile;
+import bridge.pickle.PickleWriter;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
 import java.io.IOException;
@@ -74,7 +76,7 @@ final class Hostile {
   }
 
   static byte[] zip(Consumer<ZipWriter> entries) {
-    AtomicFile.write(
+    WholeFile.write(
         FILE,
         out -> {
           ZipWriter zip = new ZipWriter(out);
@@ -103,7 +105,7 @@ final class Hostile {
 
   /** A state_dict of one tensor "w" in the 64 bytes of storage 0. */
   static byte[] tensor(long numel, long offset, long[] shape, long[] strides) {
-    PickleBytes out = new PickleBytes();
+    PickleWriter out = new PickleWriter();
     out.protocol();
     out.global("collections", "OrderedDict");
     out.tuple();

@@ -100,7 +100,7 @@ final class HostilePicklesTest {
           "\u0087.",
           "\u0082\u0001."
         }) {
-      assertRefused(zip(opcodes), "fetch the file again");
+      assertRefused(zip(opcodes), "fetch it again");
     }
   }
 

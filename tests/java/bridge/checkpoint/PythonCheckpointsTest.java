@@ -2,6 +2,7 @@ package bridge.checkpoint;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import bridge.files.WholeFile;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
 import java.io.IOException;
@@ -104,7 +105,7 @@ final class PythonCheckpointsTest {
       try (Scope _ = Scope.open("test")) {
         Map<String, Tensor> tensors = SampleTensors.everyKind();
         Path here = folder.resolve("here.pth");
-        AtomicFile.write(here, out -> StateDictZip.write(new ZipWriter(out, narrow), tensors));
+        WholeFile.write(here, out -> StateDictZip.write(new ZipWriter(out, narrow), tensors));
         Run run = python(SCRIPT, here, folder.resolve("back"));
         assertEquals(String.join("\n", tensors.keySet()) + "\n", run.output);
         for (String layout : List.of("zip", "nested", "legacy", "strided")) {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import bridge.files.FileException;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -191,7 +192,7 @@ class HtmlReportTest {
     ReportException e =
         assertThrows(ReportException.class, () -> HtmlReport.write(gone, run.resolve("a.html")));
     assertEquals(gone + ": no such run folder", e.getMessage());
-    assertThrows(ReportException.class, () -> HtmlReport.write(run, gone.resolve("a.html")));
+    assertThrows(FileException.class, () -> HtmlReport.write(run, gone.resolve("a.html")));
   }
 
   private void whole() throws IOException {

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import bridge.files.FileException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -125,10 +126,10 @@ class MetricsLogTest {
   @Test
   void folderThatIsNotThereIsSaidInOneLine() {
     Path nowhere = folder.resolve("gone/metrics.jsonl");
-    ReportException e = assertThrows(ReportException.class, () -> MetricsLog.create(nowhere));
+    FileException e = assertThrows(FileException.class, () -> MetricsLog.create(nowhere));
     assertEquals(
-        nowhere
-            + " cannot be written: no such file or folder; see to the folder and its free space",
+        "%s cannot be written: there is no folder %s; create it, or name another"
+            .formatted(nowhere, nowhere.getParent()),
         e.getMessage());
     assertEquals(1, e.exitCode());
   }

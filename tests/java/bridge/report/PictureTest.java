@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import bridge.files.FileException;
 import bridge.report.Picture.Prediction;
 import bridge.report.Picture.Predictions;
 import bridge.report.Picture.Row;
@@ -113,7 +114,7 @@ class PictureTest {
     Picture.write(file, new byte[7]);
     Picture.write(file, png);
     assertArrayEquals(png, Files.readAllBytes(file));
-    assertThrows(ReportException.class, () -> Picture.write(folder.resolve("no/pairs.png"), png));
+    assertThrows(FileException.class, () -> Picture.write(folder.resolve("no/pairs.png"), png));
   }
 
   private static BufferedImage drawn(String heading, List<String> columns, Row... rows)

@@ -1,15 +1,14 @@
 package bridge.checkpoint;
 
 import bridge.UsageException;
+import bridge.files.Digest;
+import bridge.files.FileException;
 import bridge.torch.Memory;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -17,7 +16,6 @@ import java.util.Map;
 /** Networks' weights in and out of files, in the layouts that PyTorch users have. */
 public final class Checkpoints {
   private static final String SAFETENSORS = ".safetensors";
-  private static final int CHUNK = 1 << 26;
   private static final String ZIP = "PK\u0003\u0004";
 
   private Checkpoints() {}
@@ -87,13 +85,9 @@ public final class Checkpoints {
    */
   public static String sha256(Path file) {
     try (Memory memory = TensorFile.map(file)) {
-      MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      for (long at = 0; at < memory.size(); at += CHUNK) {
-        digest.update(memory.buffer(at, (int) Math.min(CHUNK, memory.size() - at)));
-      }
-      return HexFormat.of().formatHex(digest.digest());
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java has SHA-256", e);
+      Digest digest = Digest.sha256();
+      memory.buffers(0, memory.size()).forEach(digest::add);
+      return digest.hex();
     }
   }
 
@@ -131,7 +125,7 @@ public final class Checkpoints {
     }
     if (begins(memory, "\u0080")) {
       // Reading it names what would act; what is left is a pickle by something else.
-      PickledFile.refuseObject(file, Unpickler.read(file, memory, 0, memory.size()).value());
+      PickledFile.refuseObject(file, TorchPickle.read(file, memory, 0, memory.size()).value());
       return "is a pickle that torch.save did not write; in Python, write it with torch.save";
     }
     return "is in no known layout (PyTorch zip or pickles, TorchScript, safetensors); check the"
@@ -146,12 +140,12 @@ public final class Checkpoints {
         pickled.format() == Format.TORCHSCRIPT
             ? TorchScriptWeights.find(file, pickled.root())
             : Weights.find(file, pickled.root(), under);
-    if (weights.tensors().size() > Stored.MOST_TENSORS) {
+    if (weights.tensors().size() > MappedTensors.MOST_TENSORS) {
       throw new CheckpointException(
-          file, "holds more than %d tensors".formatted(Stored.MOST_TENSORS));
+          file, "holds more than %d tensors".formatted(MappedTensors.MOST_TENSORS));
     }
     try (Scope reading = Scope.open("checkpoint");
-        Stored stored = new Stored(file, memory.size())) {
+        MappedTensors stored = new MappedTensors(file, memory.size())) {
       Map<String, Tensor> tensors = new LinkedHashMap<>();
       weights
           .tensors()
@@ -175,7 +169,7 @@ public final class Checkpoints {
    * where the name ends so, else the zip that {@code torch.load(path, weights_only=True)} reads.
    * Names keep their order. A tensor under two names is written twice.
    *
-   * @throws CheckpointException if it cannot be written; an old file of that name then stands
+   * @throws FileException if it cannot be written; an old file of that name then stands
    */
   public static void write(Path file, Map<String, Tensor> tensors) {
     if (file.toString().endsWith(SAFETENSORS)) {

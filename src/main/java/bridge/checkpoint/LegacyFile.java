@@ -1,8 +1,7 @@
 package bridge.checkpoint;
 
-import bridge.checkpoint.Pickled.Dict;
-import bridge.checkpoint.Pickled.Items;
-import bridge.checkpoint.Pickled.Storage;
+import bridge.pickle.Pickled.Dict;
+import bridge.pickle.Pickled.Items;
 import bridge.torch.Memory;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -41,18 +40,19 @@ final class LegacyFile {
 
   static PickledFile read(Path file, Memory memory) {
     long end = memory.size();
-    var version = Unpickler.read(file, memory, MAGIC.length, end);
+    var version = TorchPickle.read(file, memory, MAGIC.length, end);
     if (!Long.valueOf(1001).equals(version.value())) {
       throw new CheckpointException(
           file, "is of another version of PyTorch's old layout than 1001; save it again");
     }
-    var machine = Unpickler.read(file, memory, version.end(), end);
-    if (machine.value() instanceof Dict d && Boolean.FALSE.equals(d.entries.get("little_endian"))) {
+    var machine = TorchPickle.read(file, memory, version.end(), end);
+    if (machine.value() instanceof Dict d
+        && Boolean.FALSE.equals(d.entries().get("little_endian"))) {
       throw PickledFile.bigEndian(file);
     }
-    var object = Unpickler.read(file, memory, machine.end(), end);
+    var object = TorchPickle.read(file, memory, machine.end(), end);
     PickledFile.refuseObject(file, object.value());
-    var keys = Unpickler.read(file, memory, object.end(), end);
+    var keys = TorchPickle.read(file, memory, object.end(), end);
     if (!(keys.value() instanceof Items list)) {
       throw new CheckpointException(
           file, "lists no storages at offset %d; fetch it again".formatted(object.end()));
@@ -60,12 +60,12 @@ final class LegacyFile {
     return new PickledFile(
         Format.LEGACY,
         object.value(),
-        regions(file, memory, list.items, object.storages(), keys.end()));
+        regions(file, memory, list.items(), object.storages(), keys.end()));
   }
 
-  private static Map<String, Stored.Region> regions(
+  private static Map<String, MappedTensors.Region> regions(
       Path file, Memory memory, List<Object> keys, Map<String, Storage> storages, long start) {
-    Map<String, Stored.Region> regions = new HashMap<>();
+    Map<String, MappedTensors.Region> regions = new HashMap<>();
     long at = start;
     for (Object key : keys) {
       Storage storage = storages.get(key instanceof String s ? s : "");
@@ -73,7 +73,7 @@ final class LegacyFile {
         throw new CheckpointException(
             file, "lists a storage that no tensor has, or one twice; fetch it again");
       }
-      Stored.Region region = region(file, memory, at, storage);
+      MappedTensors.Region region = region(file, memory, at, storage);
       regions.put(storage.key(), region);
       at = region.start() + region.bytes();
     }
@@ -81,7 +81,7 @@ final class LegacyFile {
   }
 
   /** The storage whose number of elements is at {@code at}, its elements behind it. */
-  static Stored.Region region(Path file, Memory memory, long at, Storage storage) {
+  static MappedTensors.Region region(Path file, Memory memory, long at, Storage storage) {
     if (storage.type() == null && !storage.untyped()) {
       throw PickledFile.unknownType(file, "a storage", storage.typeName());
     }
@@ -93,6 +93,6 @@ final class LegacyFile {
           "ends inside storage %s (offset %d): it was cut off, at %d bytes; fetch it again"
               .formatted(CheckpointException.shown(storage.key()), at, memory.size()));
     }
-    return new Stored.Region(memory, at + Long.BYTES, elements * storage.width());
+    return new MappedTensors.Region(memory, at + Long.BYTES, elements * storage.width());
   }
 }

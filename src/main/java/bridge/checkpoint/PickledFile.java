@@ -1,8 +1,6 @@
 package bridge.checkpoint;
 
-import bridge.checkpoint.Pickled.Opaque;
-import bridge.checkpoint.Pickled.Storage;
-import bridge.checkpoint.Pickled.View;
+import bridge.pickle.Pickled.Opaque;
 import bridge.torch.Memory;
 import bridge.torch.Tensor;
 import java.nio.charset.StandardCharsets;
@@ -15,15 +13,15 @@ import java.util.stream.Collectors;
 /**
  * A file of PyTorch's own layouts, taken apart: an object, and the bytes its tensors refer to.
  *
- * @param root as {@link Pickled} says
+ * @param root as {@link bridge.pickle.Pickled} says
  * @param regions the bytes of each storage, by key
  */
-record PickledFile(Format format, Object root, Map<String, Stored.Region> regions) {
+record PickledFile(Format format, Object root, Map<String, MappedTensors.Region> regions) {
   private static final String DATA = "data.pkl";
 
   /** The layout since 1.6, and TorchScript's, which is like it. */
   static PickledFile readZip(Path file, Memory memory) {
-    Map<String, Stored.Region> entries = ZipDirectory.read(file, memory);
+    Map<String, MappedTensors.Region> entries = ZipDirectory.read(file, memory);
     List<String> pickles =
         entries.keySet().stream().filter(name -> name.matches("[^/]*/" + DATA)).toList();
     if (pickles.size() != 1) {
@@ -36,14 +34,14 @@ record PickledFile(Format format, Object root, Map<String, Stored.Region> region
     String folder = name.substring(0, name.length() - DATA.length());
     checkByteOrder(file, entries.get(folder + "byteorder"));
     boolean script = entries.containsKey(folder + "constants.pkl");
-    Stored.Region pickle = entries.get(name);
-    var object = Unpickler.read(file, memory, pickle.start(), pickle.start() + pickle.bytes());
+    MappedTensors.Region pickle = entries.get(name);
+    var object = TorchPickle.read(file, memory, pickle.start(), pickle.start() + pickle.bytes());
     if (!script) {
       refuseObject(file, object.value());
     }
-    Map<String, Stored.Region> regions = new HashMap<>();
+    Map<String, MappedTensors.Region> regions = new HashMap<>();
     for (String key : object.storages().keySet()) {
-      Stored.Region region = entries.get(folder + "data/" + key);
+      MappedTensors.Region region = entries.get(folder + "data/" + key);
       if (region == null) {
         throw new CheckpointException(
             file,
@@ -56,7 +54,7 @@ record PickledFile(Format format, Object root, Map<String, Stored.Region> region
     return new PickledFile(script ? Format.TORCHSCRIPT : Format.ZIP, object.value(), regions);
   }
 
-  private static void checkByteOrder(Path file, Stored.Region order) {
+  private static void checkByteOrder(Path file, MappedTensors.Region order) {
     if (order != null) {
       byte[] text = order.memory().bytes(order.start(), (int) Math.min(order.bytes(), 16));
       if (!new String(text, StandardCharsets.US_ASCII).strip().equals("little")) {
@@ -88,7 +86,7 @@ record PickledFile(Format format, Object root, Map<String, Stored.Region> region
         ("holds a whole object of class %s%s, not a state_dict; in Python, where that class can be"
                 + " imported: torch.save(torch.load(path, weights_only=False)%s.state_dict(),"
                 + " new_path)")
-            .formatted(object.type, where, keys));
+            .formatted(object.type(), where, keys));
   }
 
   static CheckpointException unknownType(Path file, String what, String type) {
@@ -99,7 +97,7 @@ record PickledFile(Format format, Object root, Map<String, Stored.Region> region
   }
 
   /** The tensor of a view, over the mapped bytes. */
-  Tensor tensor(Path file, Stored stored, String name, View view) {
+  Tensor tensor(Path file, MappedTensors stored, String name, View view) {
     Storage storage = view.storage();
     if (view.type() == null) {
       throw unknownType(file, "tensor " + CheckpointException.shown(name), view.typeName());
@@ -114,8 +112,8 @@ record PickledFile(Format format, Object root, Map<String, Stored.Region> region
   }
 
   /** The part that a storage claims, inside what the file has for it. */
-  private Stored.Region region(Path file, String name, Storage storage) {
-    Stored.Region all = regions.get(storage.key());
+  private MappedTensors.Region region(Path file, String name, Storage storage) {
+    MappedTensors.Region all = regions.get(storage.key());
     long width = storage.width();
     if (all == null
         || storage.start() > all.bytes() / width
@@ -129,6 +127,6 @@ record PickledFile(Format format, Object root, Map<String, Stored.Region> region
                   all == null ? 0 : all.bytes()));
     }
     long start = all.start() + storage.start() * width;
-    return new Stored.Region(all.memory(), start, storage.elements() * width);
+    return new MappedTensors.Region(all.memory(), start, storage.elements() * width);
   }
 }

@@ -91,8 +91,8 @@ record SafetensorsHeader(Map<String, Entry> entries, Map<String, String> metadat
             texts(in, metadata);
           } else if (entries.put(name, entry(in, name)) != null) {
             throw broken("names tensor %s twice".formatted(CheckpointException.shown(name)));
-          } else if (entries.size() > Stored.MOST_TENSORS) {
-            throw broken("holds more than %d tensors".formatted(Stored.MOST_TENSORS));
+          } else if (entries.size() > MappedTensors.MOST_TENSORS) {
+            throw broken("holds more than %d tensors".formatted(MappedTensors.MOST_TENSORS));
           }
         }
         in.endObject();
@@ -160,7 +160,7 @@ record SafetensorsHeader(Map<String, Entry> entries, Map<String, String> metadat
                               .formatted(shown, CheckpointException.shown(type))));
       long begin = offsets.get(0);
       long end = offsets.get(1);
-      long bytes = Stored.bytes(shape, dtype);
+      long bytes = MappedTensors.bytes(shape, dtype);
       if (begin < 0 || end < begin || bytes < 0 || end - begin != bytes) {
         throw broken(
             "places tensor %s of shape %s at bytes %d to %d, which do not fit"

@@ -1,5 +1,7 @@
 package bridge.checkpoint;
 
+import bridge.files.WholeFile;
+import bridge.pickle.PickleWriter;
 import bridge.torch.DType;
 import bridge.torch.Memory;
 import bridge.torch.Scope;
@@ -20,7 +22,7 @@ final class StateDictZip {
   private StateDictZip() {}
 
   static void write(Path file, Map<String, Tensor> tensors) {
-    AtomicFile.write(file, out -> write(new ZipWriter(out), tensors));
+    WholeFile.write(file, out -> write(new ZipWriter(out), tensors));
   }
 
   static void write(ZipWriter zip, Map<String, Tensor> tensors) throws IOException {
@@ -44,7 +46,7 @@ final class StateDictZip {
   }
 
   private static byte[] pickle(Map<String, Tensor> tensors) {
-    PickleBytes out = new PickleBytes();
+    PickleWriter out = new PickleWriter();
     out.protocol();
     orderedDict(out);
     out.mark();
@@ -57,14 +59,14 @@ final class StateDictZip {
     return out.stop();
   }
 
-  private static void orderedDict(PickleBytes out) {
+  private static void orderedDict(PickleWriter out) {
     out.global("collections", "OrderedDict");
     out.tuple();
     out.call();
   }
 
   /** {@code _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks)}. */
-  private static void tensor(PickleBytes out, Tensor tensor, String key) {
+  private static void tensor(PickleWriter out, Tensor tensor, String key) {
     long[] sizes = tensor.sizes();
     long[] strides = new long[sizes.length];
     long step = 1;
@@ -84,7 +86,7 @@ final class StateDictZip {
     out.call();
   }
 
-  private static void storage(PickleBytes out, Tensor tensor, String key) {
+  private static void storage(PickleWriter out, Tensor tensor, String key) {
     out.mark();
     out.text("storage");
     out.global("torch", storageClass(tensor.dtype()));

@@ -1,10 +1,8 @@
 package bridge.checkpoint;
 
-import bridge.checkpoint.Pickled.Global;
-import bridge.checkpoint.Pickled.Items;
-import bridge.checkpoint.Pickled.Storage;
-import bridge.checkpoint.Pickled.Tuple;
-import bridge.checkpoint.Pickled.View;
+import bridge.pickle.Pickled.Global;
+import bridge.pickle.Pickled.Items;
+import bridge.pickle.Pickled.Tuple;
 import bridge.torch.DType;
 import bridge.torch.Memory;
 import java.nio.charset.StandardCharsets;
@@ -23,9 +21,9 @@ final class TarFile {
 
   private final Path file;
   private final Memory memory;
-  private final Map<String, Stored.Region> members = new HashMap<>();
+  private final Map<String, MappedTensors.Region> members = new HashMap<>();
   private final Map<String, Storage> storages = new HashMap<>();
-  private final Map<String, Stored.Region> regions = new HashMap<>();
+  private final Map<String, MappedTensors.Region> regions = new HashMap<>();
   private final Map<String, View> tensors = new HashMap<>();
 
   private TarFile(Path file, Memory memory) {
@@ -42,10 +40,11 @@ final class TarFile {
     TarFile tar = new TarFile(file, memory);
     tar.members();
     tar.storages();
-    tar.parts(tar.member("tensors"), tar::tensor);
-    Stored.Region pickle = tar.member("pickle");
+    tar.entries(tar.member("tensors"), tar::tensor);
+    MappedTensors.Region pickle = tar.member("pickle");
     var object =
-        Unpickler.read(file, memory, pickle.start(), pickle.start() + pickle.bytes(), tar.tensors);
+        TorchPickle.read(
+            file, memory, pickle.start(), pickle.start() + pickle.bytes(), tar.tensors);
     PickledFile.refuseObject(file, object.value());
     return new PickledFile(Format.TAR, object.value(), tar.regions);
   }
@@ -58,7 +57,7 @@ final class TarFile {
       if (bytes > memory.size() - at - BLOCK) {
         throw broken(at, "it was cut off");
       }
-      members.put(name, new Stored.Region(memory, at + BLOCK, bytes));
+      members.put(name, new MappedTensors.Region(memory, at + BLOCK, bytes));
       at += BLOCK + Math.ceilDiv(bytes, (long) BLOCK) * BLOCK;
     }
   }
@@ -77,8 +76,8 @@ final class TarFile {
     return Long.parseLong(text, 8);
   }
 
-  private Stored.Region member(String name) {
-    Stored.Region member = members.get(name);
+  private MappedTensors.Region member(String name) {
+    MappedTensors.Region member = members.get(name);
     if (member == null) {
       throw new CheckpointException(
           file,
@@ -89,30 +88,30 @@ final class TarFile {
   }
 
   /** What stands behind the pickle of one storage or tensor; says where the next begins. */
-  private interface Part {
+  private interface EntryReader {
     long read(List<Object> described, long at, long end);
   }
 
-  /** Reads a member of counted parts; returns where the last one ends. */
-  private long parts(Stored.Region member, Part part) {
+  /** Reads a member of counted entries; returns where the last one ends. */
+  private long entries(MappedTensors.Region member, EntryReader reader) {
     long end = member.start() + member.bytes();
-    var count = Unpickler.read(file, memory, member.start(), end);
+    var count = TorchPickle.read(file, memory, member.start(), end);
     long at = count.end();
     for (long i = count(count.value(), at); i > 0; i--) {
-      var entry = Unpickler.read(file, memory, at, end);
-      at = part.read(tuple(entry.value(), at), entry.end(), end);
+      var entry = TorchPickle.read(file, memory, at, end);
+      at = reader.read(tuple(entry.value(), at), entry.end(), end);
     }
     return at;
   }
 
   /** Each: the pickle (key, location, class), the number of elements, the elements. */
   private void storages() {
-    Stored.Region member = member("storages");
-    long last = parts(member, this::storage);
+    MappedTensors.Region member = member("storages");
+    long last = entries(member, this::storage);
     long end = member.start() + member.bytes();
     if (last < end
-        && Unpickler.read(file, memory, last, end).value() instanceof Items views
-        && !views.items.isEmpty()) {
+        && TorchPickle.read(file, memory, last, end).value() instanceof Items views
+        && !views.items().isEmpty()) {
       throw broken(last, "it has storages that are views; save it again with a newer PyTorch");
     }
   }
@@ -122,7 +121,7 @@ final class TarFile {
     String type = type(described.get(2), at);
     DType elements = TorchGlobals.elements(type);
     var unsized = new Storage(key, elements, type, Long.MAX_VALUE, 0);
-    Stored.Region region = LegacyFile.region(file, memory, at, unsized);
+    MappedTensors.Region region = LegacyFile.region(file, memory, at, unsized);
     storages.put(key, new Storage(key, elements, type, region.bytes() / unsized.width(), 0));
     regions.put(key, region);
     return region.start() + region.bytes();
@@ -135,7 +134,7 @@ final class TarFile {
     long numbers = (2L * dimensions + 2) * Long.BYTES;
     if (storage == null
         || dimensions < 0
-        || dimensions > Stored.MOST_DIMENSIONS
+        || dimensions > MappedTensors.MOST_DIMENSIONS
         || numbers > end - at) {
       throw broken(at, "a tensor has no storage or no shape");
     }
@@ -157,15 +156,15 @@ final class TarFile {
   }
 
   private long count(Object value, long at) {
-    if (value instanceof Long n && n >= 0 && n <= Stored.MOST_TENSORS) {
+    if (value instanceof Long n && n >= 0 && n <= MappedTensors.MOST_TENSORS) {
       return n;
     }
     throw broken(at, "it counts its parts as no checkpoint does");
   }
 
   private List<Object> tuple(Object value, long at) {
-    if (value instanceof Tuple t && t.items.size() == 3) {
-      return t.items;
+    if (value instanceof Tuple t && t.items().size() == 3) {
+      return t.items();
     }
     throw broken(at, "a part is not described");
   }

@@ -1,6 +1,9 @@
 package bridge.checkpoint;
 
 import bridge.UsageException;
+import bridge.files.FileException;
+import bridge.files.Reason;
+import bridge.files.WholeFile;
 import bridge.torch.DType;
 import bridge.torch.Device;
 import bridge.torch.Memory;
@@ -69,13 +72,14 @@ public final class TensorFile implements AutoCloseable {
   static TensorFile read(Path file, Memory memory) {
     SafetensorsHeader header = SafetensorsHeader.read(file, memory);
     try (Scope reading = Scope.open("safetensors");
-        Stored stored = new Stored(file, memory.size())) {
+        MappedTensors stored = new MappedTensors(file, memory.size())) {
       Map<String, Tensor> tensors = new LinkedHashMap<>();
       header
           .entries()
           .forEach(
               (name, e) -> {
-                Stored.Region region = new Stored.Region(memory, e.begin(), e.bytes());
+                MappedTensors.Region region =
+                    new MappedTensors.Region(memory, e.begin(), e.bytes());
                 tensors.put(name, stored.tensor(name, region, e.type(), 0, e.shape(), null));
               });
       tensors.values().forEach(reading::keep);
@@ -94,7 +98,7 @@ public final class TensorFile implements AutoCloseable {
     try {
       return Memory.map(file);
     } catch (IOException e) {
-      throw new CheckpointException(file, "cannot be read: " + AtomicFile.text(e), e);
+      throw new CheckpointException(file, "cannot be read: " + Reason.reading(e), e);
     }
   }
 
@@ -118,7 +122,7 @@ public final class TensorFile implements AutoCloseable {
   /**
    * Writes tensors (any device, any strides) and texts, whole or not at all.
    *
-   * @throws CheckpointException if it cannot be written; an old file of that name then stands
+   * @throws FileException if it cannot be written; an old file of that name then stands
    */
   public static void write(Path file, Map<String, Tensor> tensors, Map<String, String> metadata) {
     // Wide elements first: with no gap between them, every tensor is then aligned to its elements.
@@ -134,7 +138,7 @@ public final class TensorFile implements AutoCloseable {
     byte[] header = SafetensorsHeader.json(tensors, begins, metadata);
     int padded = Math.ceilDiv(Long.BYTES + header.length, ALIGNMENT) * ALIGNMENT - Long.BYTES;
     byte[] spaces = " ".repeat(padded - header.length).getBytes(StandardCharsets.US_ASCII);
-    AtomicFile.write(
+    WholeFile.write(
         file,
         out -> {
           out.put(
@@ -146,10 +150,16 @@ public final class TensorFile implements AutoCloseable {
           out.put(spaces);
           for (var e : order) {
             try (Scope _ = Scope.open("write")) {
-              out.put(plain(e.getValue()).memory());
+              put(out, plain(e.getValue()).memory());
             }
           }
         });
+  }
+
+  private static void put(WholeFile.Output out, Memory memory) throws IOException {
+    for (ByteBuffer chunk : memory.buffers(0, memory.size())) {
+      out.put(chunk);
+    }
   }
 
   /** The same values on the processor, row by row. */

@@ -1,23 +1,23 @@
 package bridge.checkpoint;
 
-import bridge.checkpoint.Pickled.Dict;
-import bridge.checkpoint.Pickled.Global;
-import bridge.checkpoint.Pickled.Items;
-import bridge.checkpoint.Pickled.Opaque;
-import bridge.checkpoint.Pickled.Storage;
-import bridge.checkpoint.Pickled.Tuple;
-import bridge.checkpoint.Pickled.View;
+import bridge.pickle.Globals;
+import bridge.pickle.PickleException;
+import bridge.pickle.Pickled.Dict;
+import bridge.pickle.Pickled.Global;
+import bridge.pickle.Pickled.Items;
+import bridge.pickle.Pickled.Opaque;
+import bridge.pickle.Pickled.Tuple;
 import bridge.torch.DType;
-import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The few names in a pickle that mean something here: dicts, storages and what makes a tensor of
  * them. A call of any other name makes an {@link Opaque}.
  */
-final class TorchGlobals {
+final class TorchGlobals implements Globals {
   private static final Map<String, DType> STORAGES =
       Map.of(
           "FloatStorage", DType.FLOAT32,
@@ -32,9 +32,55 @@ final class TorchGlobals {
           "BoolStorage", DType.BOOL);
 
   /** What one file's calls may copy in all; else calling one with the same list multiplies it. */
-  private static final int MOST_PAIRS = 2 * Stored.MOST_TENSORS;
+  private static final int MOST_PAIRS = 2 * MappedTensors.MOST_TENSORS;
 
-  private final Path file;
+  /** Modules whose functions act on the machine: a file that names one is an attack. */
+  private static final Set<String> ACTING =
+      Set.of(
+          "os",
+          "posix",
+          "nt",
+          "subprocess",
+          "sys",
+          "socket",
+          "shutil",
+          "pty",
+          "importlib",
+          "runpy",
+          "ctypes",
+          "webbrowser",
+          "commands",
+          "code",
+          "timeit",
+          "pickle",
+          "marshal",
+          "asyncio");
+
+  /** Of Python's built-in names, those that only make values. */
+  private static final Set<String> HARMLESS =
+      Set.of(
+          "set",
+          "frozenset",
+          "list",
+          "dict",
+          "tuple",
+          "int",
+          "long",
+          "float",
+          "bool",
+          "str",
+          "unicode",
+          "bytes",
+          "bytearray",
+          "complex",
+          "slice",
+          "range",
+          "xrange",
+          "object",
+          "type",
+          "Ellipsis",
+          "NotImplemented");
+
   private final Map<String, View> tensors;
   private final Map<String, Storage> storages = new HashMap<>();
   private int pairs;
@@ -42,8 +88,7 @@ final class TorchGlobals {
   /**
    * @param tensors what a bare key refers to; empty in layouts that have none
    */
-  TorchGlobals(Path file, Map<String, View> tensors) {
-    this.file = file;
+  TorchGlobals(Map<String, View> tensors) {
     this.tensors = tensors;
   }
 
@@ -52,11 +97,22 @@ final class TorchGlobals {
     return STORAGES.get(storageClass);
   }
 
-  /** REDUCE and NEWOBJ: {@code callee(*arguments)}. */
-  Object call(Object callee, List<Object> arguments) {
+  /** Refuses what would act on the machine; any other name only makes an {@link Opaque}. */
+  @Override
+  public void check(Global global) {
+    String outermost = global.module().split("\\.", 2)[0];
+    boolean builtin = outermost.equals("__builtin__") || outermost.equals("builtins");
+    if (ACTING.contains(outermost) || builtin && !HARMLESS.contains(global.name())) {
+      throw PickleException.unsafe(
+          "names %s, which would act on your machine if Python loaded it".formatted(global));
+    }
+  }
+
+  @Override
+  public Object call(Object callee, List<Object> arguments) {
     return switch (callee) {
       case Global g -> call(g, arguments);
-      case Opaque o -> new Opaque(o.type);
+      case Opaque o -> new Opaque(o.type());
       case null, default -> throw broken("calls what is no function");
     };
   }
@@ -79,7 +135,7 @@ final class TorchGlobals {
         // (function, type, arguments, state): a tensor with attributes of its own
         Global function = argument(arguments, 0, Global.class);
         Tuple inner = argument(arguments, 2, Tuple.class);
-        yield function.equals(callee) ? new Opaque(callee) : call(function, inner.items);
+        yield function.equals(callee) ? new Opaque(callee) : call(function, inner.items());
       }
       default -> new Opaque(callee);
     };
@@ -89,13 +145,13 @@ final class TorchGlobals {
   private Dict dict(List<Object> arguments) {
     Dict dict = new Dict();
     if (!arguments.isEmpty() && arguments.getFirst() instanceof Items list) {
-      pairs += list.items.size();
+      pairs += list.items().size();
       if (pairs > MOST_PAIRS) {
         throw broken("makes dicts of more than %d entries".formatted(MOST_PAIRS));
       }
-      for (Object pair : list.items) {
+      for (Object pair : list.items()) {
         List<Object> two = items(pair);
-        dict.entries.put(argument(two, 0), argument(two, 1));
+        dict.entries().put(argument(two, 0), argument(two, 1));
       }
     }
     return dict;
@@ -119,8 +175,9 @@ final class TorchGlobals {
     return null;
   }
 
-  /** BINPERSID: a storage, as ('storage', class, key, location, elements[, view]). */
-  Object persistent(Object id) {
+  /** A storage, as ('storage', class, key, location, elements[, view]). */
+  @Override
+  public Object persistent(Object id) {
     if (id instanceof String key) {
       if (!tensors.containsKey(key)) {
         throw broken("refers to a tensor that is not there");
@@ -136,9 +193,9 @@ final class TorchGlobals {
     long elements = argument(parts, 4, Long.class);
     long start = 0;
     if (parts.size() > 5 && parts.get(5) instanceof Tuple view) {
-      key = argument(view.items, 0, String.class);
-      start = argument(view.items, 1, Long.class);
-      elements = argument(view.items, 2, Long.class);
+      key = argument(view.items(), 0, String.class);
+      start = argument(view.items(), 1, Long.class);
+      elements = argument(view.items(), 2, Long.class);
     }
     if (elements < 0 || start < 0) {
       throw broken("has a storage of %d elements at %d".formatted(elements, start));
@@ -149,6 +206,16 @@ final class TorchGlobals {
       throw broken("has storage %s of two types".formatted(CheckpointException.shown(key)));
     }
     return storage;
+  }
+
+  /** A module of TorchScript keeps its attributes; the states of others are of no use here. */
+  @Override
+  public void build(Object object, Object state) {
+    if (object instanceof Opaque module
+        && module.type().module().startsWith("__torch__")
+        && state instanceof Dict dict) {
+      module.attributes(dict);
+    }
   }
 
   /** The storages met so far, by key. */
@@ -173,15 +240,15 @@ final class TorchGlobals {
 
   private List<Object> items(Object value) {
     return switch (value) {
-      case Tuple t -> t.items;
-      case Items l -> l.items;
+      case Tuple t -> t.items();
+      case Items l -> l.items();
       case null, default -> throw broken("has another value where a tuple belongs");
     };
   }
 
   private long[] longs(Object value) {
     List<Object> items = items(value);
-    if (items.size() > Stored.MOST_DIMENSIONS) {
+    if (items.size() > MappedTensors.MOST_DIMENSIONS) {
       throw broken("has a tensor of %d dimensions".formatted(items.size()));
     }
     long[] values = new long[items.size()];
@@ -191,8 +258,7 @@ final class TorchGlobals {
     return values;
   }
 
-  private CheckpointException broken(String what) {
-    return new CheckpointException(
-        file, "has a pickle that %s; fetch the file again".formatted(what));
+  private static PickleException broken(String what) {
+    return new PickleException(what);
   }
 }

@@ -1,7 +1,6 @@
 package bridge.checkpoint;
 
-import bridge.checkpoint.Pickled.Opaque;
-import bridge.checkpoint.Pickled.View;
+import bridge.pickle.Pickled.Opaque;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Collections;
@@ -48,7 +47,7 @@ final class TorchScriptWeights {
         }
         descend(name + ".", o, above, levels);
       }
-      if (++seen > 10L * Stored.MOST_TENSORS) {
+      if (++seen > 10L * MappedTensors.MOST_TENSORS) {
         throw new CheckpointException(file, "is a TorchScript archive of too many attributes");
       }
     }
@@ -58,6 +57,6 @@ final class TorchScriptWeights {
   private static void descend(
       String prefix, Opaque module, Set<Opaque> above, Deque<Level> levels) {
     above.add(module);
-    levels.push(new Level(prefix, module, module.attributes.entrySet().iterator()));
+    levels.push(new Level(prefix, module, module.attributes().entrySet().iterator()));
   }
 }

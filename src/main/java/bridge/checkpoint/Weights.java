@@ -1,8 +1,7 @@
 package bridge.checkpoint;
 
-import bridge.checkpoint.Pickled.Dict;
-import bridge.checkpoint.Pickled.Opaque;
-import bridge.checkpoint.Pickled.View;
+import bridge.pickle.Pickled.Dict;
+import bridge.pickle.Pickled.Opaque;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -45,26 +44,26 @@ record Weights(String under, Map<String, View> tensors, List<String> ignored) {
     Dict dict = dict(file, root, under);
     if (choice != null) {
       for (String name : choice.split("\\.")) {
-        if (!dict.entries.containsKey(name)) {
+        if (!dict.entries().containsKey(name)) {
           throw new CheckpointException(
               file,
               "has no entry %s; it has %s"
                   .formatted(CheckpointException.shown(choice), names(dict)));
         }
         under.add(name);
-        dict = dict(file, dict.entries.get(name), under);
+        dict = dict(file, dict.entries().get(name), under);
       }
     }
     while (under.size() < DEEPEST && !holdsTensors(dict)) {
       Dict outer = dict;
       String wrapper =
           WRAPPERS.stream()
-              .filter(name -> holdsObjects(outer.entries.get(name)))
+              .filter(name -> holdsObjects(outer.entries().get(name)))
               .findFirst()
               .orElseThrow(() -> noWeights(file, names(outer)));
       names(outer, ignored, wrapper);
       under.add(wrapper);
-      dict = dict(file, outer.entries.get(wrapper), under);
+      dict = dict(file, outer.entries().get(wrapper), under);
     }
     if (!holdsTensors(dict)) {
       throw noWeights(file, names(dict));
@@ -82,24 +81,24 @@ record Weights(String under, Map<String, View> tensors, List<String> ignored) {
   }
 
   private static boolean holdsTensors(Dict dict) {
-    return dict.entries.values().stream().anyMatch(View.class::isInstance);
+    return dict.entries().values().stream().anyMatch(View.class::isInstance);
   }
 
   private static boolean holdsObjects(Object value) {
-    return value instanceof Dict d && !d.entries.isEmpty() || value instanceof Opaque;
+    return value instanceof Dict d && !d.entries().isEmpty() || value instanceof Opaque;
   }
 
   private static Map<String, View> tensors(Path file, Dict dict, List<String> ignored) {
     Map<String, View> tensors = new LinkedHashMap<>();
-    for (var e : dict.entries.entrySet()) {
+    for (var e : dict.entries().entrySet()) {
       switch (e.getValue()) {
         case View v when e.getKey() instanceof String name -> tensors.put(name, v);
-        case Opaque o when !o.type.module().startsWith("numpy") ->
+        case Opaque o when !o.type().module().startsWith("numpy") ->
             throw new CheckpointException(
                 file,
                 ("holds an object of class %s among its tensors (key %s); in Python, save only"
                         + " these: {k: v for k, v in state.items() if torch.is_tensor(v)}")
-                    .formatted(o.type, shown(e.getKey())));
+                    .formatted(o.type(), shown(e.getKey())));
         case null, default -> ignored.add(shown(e.getKey()));
       }
     }
@@ -107,21 +106,21 @@ record Weights(String under, Map<String, View> tensors, List<String> ignored) {
   }
 
   private static void names(Dict dict, List<String> to, String except) {
-    dict.entries.keySet().stream()
+    dict.entries().keySet().stream()
         .filter(key -> !except.equals(key))
-        .limit(Stored.MOST_TENSORS)
+        .limit(MappedTensors.MOST_TENSORS)
         .forEach(key -> to.add(shown(key)));
   }
 
   private static String names(Dict dict) {
     String first =
-        dict.entries.keySet().stream()
+        dict.entries().keySet().stream()
             .limit(NAMES_SHOWN)
             .map(Weights::shown)
             .collect(Collectors.joining(", "));
-    return dict.entries.isEmpty()
+    return dict.entries().isEmpty()
         ? "no names"
-        : first + (dict.entries.size() > NAMES_SHOWN ? ", …" : "");
+        : first + (dict.entries().size() > NAMES_SHOWN ? ", …" : "");
   }
 
   /** A key in words; only plain values are printed, since another may hold itself. */

@@ -28,7 +28,7 @@ final class ZipDirectory {
   private static final int END_BYTES = 22;
   private static final int CENTRAL_BYTES = 46;
   private static final int LOCAL_BYTES = 30;
-  private static final long MOST_ENTRIES = 2L * Stored.MOST_TENSORS;
+  private static final long MOST_ENTRIES = 2L * MappedTensors.MOST_TENSORS;
   private static final long MOST_BYTES = 1 << 26;
   private static final long WIDE = 0xffffffffL;
 
@@ -38,7 +38,7 @@ final class ZipDirectory {
 
   private final Path file;
   private final Memory memory;
-  private final Map<String, Stored.Region> entries = new LinkedHashMap<>();
+  private final Map<String, MappedTensors.Region> entries = new LinkedHashMap<>();
   private final Set<String> names = new HashSet<>();
 
   private ZipDirectory(Path file, Memory memory) {
@@ -53,7 +53,7 @@ final class ZipDirectory {
   private record Central(long start, long bytes, long count) {}
 
   /** The entries that are not compressed by name, in the directory's order. */
-  static Map<String, Stored.Region> read(Path file, Memory memory) {
+  static Map<String, MappedTensors.Region> read(Path file, Memory memory) {
     ZipDirectory zip = new ZipDirectory(file, memory);
     zip.read(zip.central());
     return zip.entries;
@@ -162,7 +162,7 @@ final class ZipDirectory {
       throw broken(at, "has entry %s twice".formatted(shown));
     }
     if (stored) {
-      entries.put(name, new Stored.Region(memory, start, size));
+      entries.put(name, new MappedTensors.Region(memory, start, size));
     }
     return new Extent(shown, local, start + packed);
   }

@@ -1,5 +1,6 @@
 package bridge.checkpoint;
 
+import bridge.files.WholeFile;
 import bridge.torch.Memory;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -14,7 +15,6 @@ import java.util.zip.CRC32;
  */
 final class ZipWriter {
   private static final int ALIGNMENT = 64;
-  private static final int CHUNK = 1 << 26;
   private static final long WIDE = 0xffffffffL;
 
   /** 1980-01-01: a zip must have a date, and equal weights should make equal files. */
@@ -22,19 +22,19 @@ final class ZipWriter {
 
   private static final short UTF8_NAMES = 0x800;
 
-  private final AtomicFile out;
+  private final WholeFile.Output out;
   private final long narrow;
   private final ByteArrayOutputStream directory = new ByteArrayOutputStream();
   private long count;
 
-  ZipWriter(AtomicFile out) {
+  ZipWriter(WholeFile.Output out) {
     this(out, WIDE);
   }
 
   /**
    * @param narrow sizes and positions from here on are written in zip64's way
    */
-  ZipWriter(AtomicFile out, long narrow) {
+  ZipWriter(WholeFile.Output out, long narrow) {
     this.out = out;
     this.narrow = narrow;
   }
@@ -48,11 +48,11 @@ final class ZipWriter {
 
   void put(String name, Memory bytes) throws IOException {
     CRC32 sum = new CRC32();
-    for (long at = 0; at < bytes.size(); at += CHUNK) {
-      sum.update(bytes.buffer(at, (int) Math.min(CHUNK, bytes.size() - at)));
-    }
+    bytes.buffers(0, bytes.size()).forEach(sum::update);
     begin(name, bytes.size(), (int) sum.getValue());
-    out.put(bytes);
+    for (ByteBuffer chunk : bytes.buffers(0, bytes.size())) {
+      out.put(chunk);
+    }
   }
 
   private void begin(String name, long size, int sum) throws IOException {

@@ -4,6 +4,7 @@ import bridge.BridgeException;
 import bridge.Json;
 import bridge.data.DataSpec;
 import bridge.data.Split;
+import bridge.files.Reason;
 import bridge.launch.CudaLibraries;
 import bridge.torch.Device;
 import bridge.torch.Natives;
@@ -151,7 +152,8 @@ final class DoctorCommand implements Callable<Integer> {
           "make it writable with %s free, or name another folder by".formatted(size(needed))
               + " java -Dorg.bytedeco.javacpp.cachedir=FOLDER -jar bridge.jar");
     } catch (IOException e) {
-      note("unpacking", false, "to %s: %s".formatted(existing, e), "see to that folder");
+      Reason why = Reason.reading(e);
+      note("unpacking", false, "to %s: %s".formatted(existing, why.what()), why.remedy());
     }
   }
 

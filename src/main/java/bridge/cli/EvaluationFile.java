@@ -3,14 +3,13 @@ package bridge.cli;
 import bridge.checkpoint.Checkpoints;
 import bridge.evaluate.Certification;
 import bridge.evaluate.Evaluation;
+import bridge.files.WholeFile;
 import bridge.model.ModelSpec;
-import bridge.report.WholeFile;
 import bridge.torch.Device;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -65,6 +64,6 @@ final class EvaluationFile {
     JsonArray told = new JsonArray();
     warnings.forEach(told::add);
     object.add("warnings", told);
-    WholeFile.write(file, (PRETTY.toJson(object) + "\n").getBytes(StandardCharsets.UTF_8));
+    WholeFile.write(file, PRETTY.toJson(object) + "\n");
   }
 }

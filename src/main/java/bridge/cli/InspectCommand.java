@@ -4,13 +4,13 @@ import bridge.Json;
 import bridge.UsageException;
 import bridge.architecture.Architectures.Fit;
 import bridge.checkpoint.Format;
+import bridge.files.FileException;
+import bridge.files.WholeFile;
 import bridge.model.Inspection;
 import bridge.model.ModelCard;
 import com.google.gson.annotations.SerializedName;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -61,14 +61,17 @@ final class InspectCommand implements Callable<Integer> {
 
   private void write(Inspection found) {
     Path card = ModelCard.path(file);
-    try {
-      Files.writeString(
-          card, Json.write(found.proposedCard()) + "\n", StandardOpenOption.CREATE_NEW);
-    } catch (IOException e) {
+    if (Files.exists(card)) {
       throw new UsageException(
-          "card %s cannot be written: %s; remove the old one, or print a new one without --write-card"
-              .formatted(card, e),
-          e);
+          "card %s cannot be written: it exists already; remove it, or print a new one without"
+                  .formatted(card)
+              + " --write-card");
+    }
+    try {
+      WholeFile.write(card, Json.write(found.proposedCard()) + "\n");
+    } catch (FileException e) {
+      throw new UsageException(
+          "card %s; or print it without --write-card".formatted(e.getMessage()), e);
     }
   }
 

@@ -2,10 +2,9 @@ package bridge.cli;
 
 import bridge.checkpoint.TensorFile;
 import bridge.evaluate.Evaluation.Result;
-import bridge.report.WholeFile;
+import bridge.files.WholeFile;
 import bridge.torch.Tensor;
 import com.google.gson.JsonObject;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -46,7 +45,7 @@ final class Outcomes {
         text.append(line).append('\n');
       }
     }
-    WholeFile.write(file, text.toString().getBytes(StandardCharsets.UTF_8));
+    WholeFile.write(file, text.toString());
   }
 
   /** Writes float [N, C, H, W] under each attack's name, and {@code labels} [N]. */

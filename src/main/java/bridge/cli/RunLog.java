@@ -1,5 +1,6 @@
 package bridge.cli;
 
+import bridge.files.AppendedFile;
 import bridge.report.EventFile;
 import bridge.report.MetricsLog;
 import bridge.report.Progress;
@@ -7,10 +8,6 @@ import bridge.torch.Natives;
 import bridge.train.Listener;
 import bridge.train.RunFolder;
 import com.google.gson.JsonObject;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
@@ -126,15 +123,9 @@ final class RunLog implements Listener, AutoCloseable {
   }
 
   private void log(String line) {
-    try {
-      Files.writeString(
-          folder.file("log.txt"),
-          Instant.now().truncatedTo(ChronoUnit.SECONDS) + " " + line + System.lineSeparator(),
-          StandardOpenOption.CREATE,
-          StandardOpenOption.APPEND);
-    } catch (IOException e) {
-      throw new UncheckedIOException("log.txt cannot be written: " + e.getMessage(), e);
-    }
+    AppendedFile.append(
+        folder.file("log.txt"),
+        Instant.now().truncatedTo(ChronoUnit.SECONDS) + " " + line + System.lineSeparator());
   }
 
   @Override

@@ -1,6 +1,15 @@
 package bridge.data;
 
+import bridge.data.NumpyGlobals.Array;
+import bridge.pickle.Opcode;
+import bridge.pickle.PickleException;
+import bridge.pickle.PickleFormat;
+import bridge.pickle.Pickled.Dict;
+import bridge.pickle.Pickled.Items;
+import bridge.pickle.Unpickler;
 import bridge.torch.Memory;
+import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -11,22 +20,88 @@ import java.util.Map;
 final class CifarPickle implements CifarFiles.Records {
   private static final int IMAGE = 3072;
 
+  /** What Python 2's cPickle writes in protocol 2, and Python 3 of the same values. */
+  private static final PickleFormat FORMAT =
+      new PickleFormat(
+          "CIFAR file",
+          3,
+          EnumSet.of(
+              Opcode.PROTO,
+              Opcode.STOP,
+              Opcode.MARK,
+              Opcode.NONE,
+              Opcode.NEWTRUE,
+              Opcode.NEWFALSE,
+              Opcode.BININT,
+              Opcode.BININT1,
+              Opcode.BININT2,
+              Opcode.BINSTRING,
+              Opcode.SHORT_BINSTRING,
+              Opcode.BINBYTES,
+              Opcode.SHORT_BINBYTES,
+              Opcode.BINUNICODE,
+              Opcode.EMPTY_TUPLE,
+              Opcode.TUPLE,
+              Opcode.TUPLE1,
+              Opcode.TUPLE2,
+              Opcode.TUPLE3,
+              Opcode.EMPTY_LIST,
+              Opcode.APPEND,
+              Opcode.APPENDS,
+              Opcode.EMPTY_DICT,
+              Opcode.SETITEM,
+              Opcode.SETITEMS,
+              Opcode.BINPUT,
+              Opcode.LONG_BINPUT,
+              Opcode.BINGET,
+              Opcode.LONG_BINGET,
+              Opcode.GLOBAL,
+              Opcode.REDUCE,
+              Opcode.BUILD),
+          PickleFormat.Encoding.BYTES);
+
   private final Memory memory;
-  private final Pickle.Array data;
+  private final Array data;
   private final int[] labels;
 
-  private CifarPickle(Memory memory, Pickle.Array data, int[] labels) {
+  private CifarPickle(Memory memory, Array data, int[] labels) {
     this.memory = memory;
     this.data = data;
     this.labels = labels;
   }
 
+  /** The file's one value, arrays as {@link Array}. */
+  static Object unpickle(String name, Memory memory) {
+    try {
+      return Unpickler.read(memory::buffer, 0, memory.size(), FORMAT, new NumpyGlobals()).value();
+    } catch (PickleException e) {
+      throw new DataException(name, e.getMessage(), e);
+    }
+  }
+
+  /** A dict by its keys, which must be names. */
+  private static Map<String, Object> names(String file, Dict dict) {
+    Map<String, Object> names = new HashMap<>();
+    dict.entries()
+        .forEach(
+            (key, value) -> {
+              String name = NumpyGlobals.text(key);
+              if (name == null) {
+                throw new DataException(file, "has a key that is no name; fetch it again");
+              }
+              names.put(name, value);
+            });
+    return names;
+  }
+
   static CifarPickle read(String name, Memory memory, String labelKey, int classes) {
-    if (!(Pickle.read(name, memory) instanceof Map<?, ?> dict)
-        || !(dict.get("data") instanceof Pickle.Array data)
-        || !(dict.get(labelKey) instanceof List<?> list)) {
+    Map<String, Object> dict = unpickle(name, memory) instanceof Dict d ? names(name, d) : Map.of();
+    if (!(dict.get("data") instanceof Array data)
+        || !data.isBuilt()
+        || !(dict.get(labelKey) instanceof Items items)) {
       throw new DataException(name, "is no dict with data and %s".formatted(labelKey));
     }
+    List<Object> list = items.items();
     if (data.columns() != IMAGE || data.rows() != list.size()) {
       throw new DataException(
           name,

@@ -1,11 +1,10 @@
 package bridge.data;
 
+import bridge.files.Digest;
 import bridge.torch.Memory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.security.MessageDigest;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 
 /**
@@ -152,18 +151,13 @@ public record DataCheck(String data, List<SplitReport> splits, List<FileReport> 
   }
 
   private static String sha256(ImageSet set) {
-    MessageDigest digest = PublishedFile.digest("SHA-256");
-    long bytes = set.size() * set.imageBytes();
-    int chunk = 1 << 20;
-    for (long at = 0; at < bytes; at += chunk) {
-      digest.update(set.pixels().buffer(at, (int) Math.min(chunk, bytes - at)));
-    }
+    Digest digest = Digest.sha256();
+    set.pixels().buffers(0, set.size() * set.imageBytes()).forEach(digest::add);
     ByteBuffer labels =
         ByteBuffer.allocate(set.size() * Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     for (int i = 0; i < set.size(); i++) {
       labels.putInt(set.label(i));
     }
-    digest.update(labels.flip());
-    return HexFormat.of().formatHex(digest.digest());
+    return digest.add(labels.flip()).hex();
   }
 }

@@ -1,6 +1,8 @@
 package bridge.data;
 
 import bridge.BridgeException;
+import bridge.files.Reason;
+import java.io.IOException;
 
 /** A data file does not hold what its format promises; the message names the file and the place. */
 public final class DataException extends BridgeException {
@@ -18,9 +20,8 @@ public final class DataException extends BridgeException {
     super((file + " " + what).replaceAll("\\p{Cntrl}", "?"), cause); // names in files may hold any
   }
 
-  /** For the operating system's or a decompressor's error; some carry no text of their own. */
-  static DataException unreadable(Object file, Exception cause) {
-    String why = cause.getMessage() == null ? cause.getClass().getSimpleName() : cause.getMessage();
-    return new DataException(file, "cannot be read: " + why.lines().findFirst().orElse(""), cause);
+  /** For the operating system's or a decompressor's error. */
+  static DataException unreadable(Object file, IOException cause) {
+    return new DataException(file, "cannot be read: " + Reason.reading(cause), cause);
   }
 }

@@ -1,17 +1,15 @@
 package bridge.data;
 
+import bridge.files.Digest;
+import bridge.files.FileException;
+import bridge.files.Folders;
+import bridge.files.WholeFile;
 import bridge.torch.Memory;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
-import java.security.MessageDigest;
-import java.util.HexFormat;
 import java.util.List;
 
 /**
@@ -25,8 +23,6 @@ import java.util.List;
 final class DecodedCache {
   /** Part of the key: another decoding must not find the files of this one. */
   private static final String VERSION = "1";
-
-  private static final int CHUNK = 1 << 26;
 
   private final Path file;
   private final long bytes;
@@ -49,16 +45,15 @@ final class DecodedCache {
 
   static DecodedCache of(String name, List<ImageFiles.Item> items, int imageBytes)
       throws IOException {
-    MessageDigest digest = PublishedFile.digest("SHA-256");
-    digest.update(VERSION.getBytes(StandardCharsets.UTF_8));
+    Digest digest = Digest.sha256().add(VERSION);
     for (ImageFiles.Item item : items) {
       var attributes = Files.readAttributes(item.file(), BasicFileAttributes.class);
       String line =
           "%s\t%d\t%d\n"
               .formatted(item.file(), attributes.size(), attributes.lastModifiedTime().toMillis());
-      digest.update(line.getBytes(StandardCharsets.UTF_8));
+      digest.add(line);
     }
-    String key = HexFormat.of().formatHex(digest.digest(), 0, 12);
+    String key = digest.hex().substring(0, 24);
     Path file = folder().resolve("%s-%s.u8".formatted(name.replace(' ', '-'), key));
     return new DecodedCache(file, (long) items.size() * imageBytes);
   }
@@ -81,40 +76,28 @@ final class DecodedCache {
 
   /** Decodes into the cache, and maps it. */
   Memory store(Body body) throws IOException {
-    Path part = part();
-    if (part == null) {
+    if (!folderTakesIt()) {
       return inMemory(body);
     }
-    try {
-      try (FileChannel channel = FileChannel.open(part, StandardOpenOption.WRITE)) {
-        body.decode((memory, count) -> write(channel, memory, count));
-      }
-      Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } finally {
-      Files.deleteIfExists(part);
-    }
+    WholeFile.write(
+        file,
+        out ->
+            body.decode(
+                (memory, count) -> {
+                  for (ByteBuffer chunk : memory.buffers(0, count)) {
+                    out.put(chunk);
+                  }
+                }));
     return Memory.map(file);
   }
 
-  /** An empty file beside the final one; null where none can be made or there is no room. */
-  private Path part() {
+  private boolean folderTakesIt() {
+    Path folder = file.getParent();
     try {
-      Files.createDirectories(file.getParent());
-      if (Files.getFileStore(file.getParent()).getUsableSpace() < bytes) {
-        return null;
-      }
-      return Files.createTempFile(file.getParent(), ".decoding-", ".part");
-    } catch (IOException e) {
-      return null;
-    }
-  }
-
-  private static void write(FileChannel channel, Memory memory, long bytes) throws IOException {
-    for (long at = 0; at < bytes; at += CHUNK) {
-      ByteBuffer chunk = memory.buffer(at, (int) Math.min(CHUNK, bytes - at));
-      while (chunk.hasRemaining()) {
-        channel.write(chunk);
-      }
+      Folders.create(folder);
+      return Files.isWritable(folder) && Files.getFileStore(folder).getUsableSpace() >= bytes;
+    } catch (FileException | IOException e) {
+      return false;
     }
   }
 

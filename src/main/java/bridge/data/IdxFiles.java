@@ -89,7 +89,7 @@ final class IdxFiles implements DataSource {
    *
    * @param bytes its length as it lies there
    */
-  private record Part(String place, long bytes, PublishedFile.Opener opener) {
+  private record IdxFile(String place, long bytes, PublishedFile.Opener opener) {
 
     /** Its content without gzip, which the first bytes tell, not the name. */
     InputStream open() throws IOException {
@@ -108,9 +108,9 @@ final class IdxFiles implements DataSource {
 
   @Override
   public ImageSet read(Split split) {
-    String part = split == Split.TRAIN ? "train" : "t10k";
-    Part images = part(part + "-images");
-    Part labels = part(part + "-labels");
+    String stem = split == Split.TRAIN ? "train" : "t10k";
+    IdxFile images = find(stem + "-images");
+    IdxFile labels = find(stem + "-labels");
     int[] classes = readLabels(labels);
     return readImages(images, labels, classes, name + " " + split);
   }
@@ -119,15 +119,15 @@ final class IdxFiles implements DataSource {
   public List<PublishedFile> files() {
     List<PublishedFile> files = new ArrayList<>();
     for (String stem : List.of("train-images", "train-labels", "t10k-images", "t10k-labels")) {
-      Part part = part(stem);
-      files.add(new PublishedFile(part.place(), part::open, md5.get(stem)));
+      IdxFile file = find(stem);
+      files.add(new PublishedFile(file.place(), file::open, md5.get(stem)));
     }
     return files;
   }
 
   // ---- finding -------------------------------------------------------------------------------
 
-  private Part part(String stem) {
+  private IdxFile find(String stem) {
     String file = stem + (stem.endsWith("images") ? "-idx3-ubyte" : "-idx1-ubyte");
     if (place == null) {
       return embedded(file + ".gz");
@@ -136,7 +136,7 @@ final class IdxFiles implements DataSource {
       for (String candidate : List.of(file, file + ".gz", file.replace("-idx", ".idx"))) {
         Path found = Path.of(before + candidate);
         if (Files.isRegularFile(found)) {
-          return new Part(found.toString(), length(found), () -> Files.newInputStream(found));
+          return new IdxFile(found.toString(), length(found), () -> Files.newInputStream(found));
         }
       }
     }
@@ -159,27 +159,27 @@ final class IdxFiles implements DataSource {
     }
   }
 
-  private static Part embedded(String file) {
+  private static IdxFile embedded(String file) {
     URL url = IdxFiles.class.getResource("fashion-mnist-mini/" + file);
     if (url == null) {
       throw new IllegalStateException("the program was built without its resource " + file);
     }
-    return new Part(file, Integer.MAX_VALUE, url::openStream);
+    return new IdxFile(file, Integer.MAX_VALUE, url::openStream);
   }
 
   // ---- reading -------------------------------------------------------------------------------
 
-  private int[] readLabels(Part part) {
-    try (DataInputStream in = new DataInputStream(part.open())) {
-      magic(part, in, LABELS_MAGIC);
-      int count = size(part, "labels", in.readInt(), MOST_IMAGES);
-      try (Memory bytes = block(part, in, 8, count)) {
+  private int[] readLabels(IdxFile file) {
+    try (DataInputStream in = new DataInputStream(file.open())) {
+      magic(file, in, LABELS_MAGIC);
+      int count = size(file, "labels", in.readInt(), MOST_IMAGES);
+      try (Memory bytes = block(file, in, 8, count)) {
         int[] labels = new int[count];
         for (int i = 0; i < count; i++) {
           labels[i] = bytes.getUByte(i);
           if (labels[i] >= classNames.size()) {
             throw new DataException(
-                part.place(),
+                file.place(),
                 "has label %d at byte %d, expected 0 to %d"
                     .formatted(labels[i], 8 + i, classNames.size() - 1));
           }
@@ -187,46 +187,46 @@ final class IdxFiles implements DataSource {
         return labels;
       }
     } catch (EOFException e) {
-      throw cutOff(part, e);
+      throw cutOff(file, e);
     } catch (IOException e) {
-      throw DataException.unreadable(part.place(), e);
+      throw DataException.unreadable(file.place(), e);
     }
   }
 
-  private ImageSet readImages(Part part, Part labelPart, int[] labels, String setName) {
-    try (DataInputStream in = new DataInputStream(part.open())) {
-      magic(part, in, IMAGES_MAGIC);
-      int count = size(part, "images", in.readInt(), MOST_IMAGES);
-      int height = size(part, "rows", in.readInt(), LONGEST_SIDE);
-      int width = size(part, "columns", in.readInt(), LONGEST_SIDE);
+  private ImageSet readImages(IdxFile file, IdxFile labelFile, int[] labels, String setName) {
+    try (DataInputStream in = new DataInputStream(file.open())) {
+      magic(file, in, IMAGES_MAGIC);
+      int count = size(file, "images", in.readInt(), MOST_IMAGES);
+      int height = size(file, "rows", in.readInt(), LONGEST_SIDE);
+      int width = size(file, "columns", in.readInt(), LONGEST_SIDE);
       if (count != labels.length) {
         throw new DataException(
-            part.place(),
-            "has %d images, %s has %d labels".formatted(count, labelPart.place(), labels.length));
+            file.place(),
+            "has %d images, %s has %d labels".formatted(count, labelFile.place(), labels.length));
       }
-      Memory pixels = block(part, in, 16, (long) count * height * width);
+      Memory pixels = block(file, in, 16, (long) count * height * width);
       return new ImageSet(setName, 1, height, width, classNames, pixels, labels);
     } catch (EOFException e) {
-      throw cutOff(part, e);
+      throw cutOff(file, e);
     } catch (IOException e) {
-      throw DataException.unreadable(part.place(), e);
+      throw DataException.unreadable(file.place(), e);
     }
   }
 
-  private static void magic(Part part, DataInputStream in, int expected) throws IOException {
+  private static void magic(IdxFile file, DataInputStream in, int expected) throws IOException {
     int found = in.readInt();
     if (found != expected) {
       throw new DataException(
-          part.place(),
+          file.place(),
           "is no IDX file of %s: it begins with 0x%08x, expected 0x%08x"
               .formatted(expected == IMAGES_MAGIC ? "images" : "labels", found, expected));
     }
   }
 
-  private static int size(Part part, String what, int found, int most) {
+  private static int size(IdxFile file, String what, int found, int most) {
     if (found < 1 || found > most) {
       throw new DataException(
-          part.place(),
+          file.place(),
           "says it has %d %s, expected 1 to %d"
               .formatted(Integer.toUnsignedLong(found), what, most));
     }
@@ -234,24 +234,24 @@ final class IdxFiles implements DataSource {
   }
 
   /** The rest of the file, which must be {@code bytes} long. */
-  private static Memory block(Part part, InputStream in, int header, long bytes)
+  private static Memory block(IdxFile file, InputStream in, int header, long bytes)
       throws IOException {
-    if (bytes > part.bytes() * MOST_INFLATION) {
+    if (bytes > file.bytes() * MOST_INFLATION) {
       throw new DataException(
-          part.place(),
-          "says it holds %d bytes, which its %d cannot".formatted(bytes, part.bytes()));
+          file.place(),
+          "says it holds %d bytes, which its %d cannot".formatted(bytes, file.bytes()));
     }
     Memory memory = Memory.allocate(bytes);
     try {
       long got = Streams.fill(in, memory, 0, bytes);
       if (got < bytes) {
         throw new DataException(
-            part.place(),
+            file.place(),
             "is cut off at byte %d of %d; fetch it again".formatted(header + got, header + bytes));
       }
       if (in.read() >= 0) {
         throw new DataException(
-            part.place(), "goes on after byte %d, where it should end".formatted(header + bytes));
+            file.place(), "goes on after byte %d, where it should end".formatted(header + bytes));
       }
       return memory;
     } catch (IOException | RuntimeException e) {
@@ -260,7 +260,7 @@ final class IdxFiles implements DataSource {
     }
   }
 
-  private static DataException cutOff(Part part, EOFException cause) {
-    return new DataException(part.place(), "is cut off; fetch it again", cause);
+  private static DataException cutOff(IdxFile file, EOFException cause) {
+    return new DataException(file.place(), "is cut off; fetch it again", cause);
   }
 }

@@ -1,5 +1,6 @@
 package bridge.data;
 
+import bridge.files.Reason;
 import bridge.torch.Memory;
 import java.awt.image.BufferedImage;
 import java.awt.image.IndexColorModel;
@@ -118,8 +119,10 @@ final class ImageDecoder {
       }
     } catch (DataException e) {
       throw e;
-    } catch (IOException | RuntimeException e) { // the JDK's readers throw both for bad bytes
-      throw new DataException(file, "is a damaged image: " + e.getMessage(), e);
+    } catch (IOException e) {
+      throw new DataException(file, "is a damaged image: " + Reason.reading(e).what(), e);
+    } catch (RuntimeException e) { // the JDK's readers throw this, too, for bad bytes
+      throw new DataException(file, "is a damaged image", e);
     }
   }
 

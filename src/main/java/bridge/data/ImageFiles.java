@@ -31,6 +31,8 @@ final class ImageFiles {
           .filter(name -> !name.startsWith("."))
           .sorted()
           .toList();
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
     }
   }
 
@@ -78,9 +80,9 @@ final class ImageFiles {
     int together = Math.max(1, CHUNK / imageBytes);
     try (Memory chunk = Memory.allocate((long) Math.min(together, items.size()) * imageBytes)) {
       for (int from = 0; from < items.size(); from += together) {
-        List<Item> part = items.subList(from, Math.min(from + together, items.size()));
-        decode(part, size, chunk);
-        sink.write(chunk, (long) part.size() * imageBytes);
+        List<Item> batch = items.subList(from, Math.min(from + together, items.size()));
+        decode(batch, size, chunk);
+        sink.write(chunk, (long) batch.size() * imageBytes);
       }
     }
   }

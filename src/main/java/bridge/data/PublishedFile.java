@@ -1,11 +1,8 @@
 package bridge.data;
 
+import bridge.files.Digest;
 import java.io.IOException;
 import java.io.InputStream;
-import java.security.DigestInputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 
 /**
  * One file as its publisher offers it.
@@ -23,21 +20,10 @@ record PublishedFile(String place, Opener opener, String published) {
 
   /** The MD5 of the bytes, in hexadecimal. */
   String md5() {
-    MessageDigest digest = digest("MD5");
-    try (InputStream in = new DigestInputStream(opener.open(), digest)) {
-      in.transferTo(java.io.OutputStream.nullOutputStream());
+    try (InputStream in = opener.open()) {
+      return Digest.md5().add(in).hex();
     } catch (IOException e) {
       throw DataException.unreadable(place, e);
-    }
-    return HexFormat.of().formatHex(digest.digest());
-  }
-
-  /** A digest every JDK has. */
-  static MessageDigest digest(String algorithm) {
-    try {
-      return MessageDigest.getInstance(algorithm);
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e);
     }
   }
 }

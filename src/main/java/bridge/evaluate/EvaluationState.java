@@ -2,6 +2,11 @@ package bridge.evaluate;
 
 import bridge.UsageException;
 import bridge.checkpoint.TensorFile;
+import bridge.files.AppendedFile;
+import bridge.files.FileException;
+import bridge.files.FolderLock;
+import bridge.files.Folders;
+import bridge.files.Reason;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
 import com.google.gson.Gson;
@@ -11,14 +16,9 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
@@ -37,12 +37,17 @@ public final class EvaluationState implements AutoCloseable {
   private static final Gson JSON = new GsonBuilder().disableHtmlEscaping().create();
 
   private final Path folder;
-  private final FileChannel channel;
+  private final FolderLock lock;
+  private AppendedFile lines;
   private final Map<String, JsonObject> parts = new HashMap<>();
 
-  private EvaluationState(Path folder, FileChannel channel) {
+  private EvaluationState(Path folder, FolderLock lock) {
     this.folder = folder;
-    this.channel = channel;
+    this.lock = lock;
+  }
+
+  private static Path file(Path folder) {
+    return folder.resolve("evaluation.jsonl");
   }
 
   /**
@@ -52,56 +57,49 @@ public final class EvaluationState implements AutoCloseable {
    * @throws UsageException if the folder is of other settings, in use, or cannot be written
    */
   public static EvaluationState open(Path folder, JsonObject settings) {
-    Path file = folder.resolve("evaluation.jsonl");
+    EvaluationState state = new EvaluationState(folder, lock(folder));
     try {
-      Files.createDirectories(folder);
-      FileChannel channel =
-          FileChannel.open(
-              file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
-      EvaluationState state = new EvaluationState(folder, channel);
-      try {
-        state.lock();
-        state.read(settings);
-        return state;
-      } catch (IOException | RuntimeException e) {
-        channel.close();
-        throw e;
-      }
+      state.read(settings);
+      return state;
     } catch (IOException e) {
-      throw new UsageException(
-          "state folder %s cannot be used (%s); name another with --state"
-              .formatted(folder, reason(e)),
-          e);
+      state.close();
+      throw unusable(folder, Reason.reading(e).what(), e);
+    } catch (FileException e) {
+      state.close();
+      throw unusable(folder, e.getMessage(), e);
+    } catch (RuntimeException e) {
+      state.close();
+      throw e;
     }
   }
 
-  private static String reason(IOException e) {
-    return e instanceof FileSystemException f && f.getReason() != null
-        ? f.getReason()
-        : e.getClass().getSimpleName();
-  }
-
-  private void lock() throws IOException {
+  private static FolderLock lock(Path folder) {
     try {
-      if (channel.tryLock() != null) {
-        return;
-      }
-    } catch (OverlappingFileLockException e) {
-      // another evaluation of this very process
+      return FolderLock.tryLock(folder)
+          .orElseThrow(
+              () ->
+                  new UsageException(
+                      ("state folder %s is in use by another process; stop it or name another with"
+                              + " --state")
+                          .formatted(folder)));
+    } catch (IOException e) {
+      throw unusable(folder, Reason.writing(folder, e).what(), e);
     }
-    throw new UsageException(
-        "state folder %s is in use by another process; stop it or name another with --state"
-            .formatted(folder));
+  }
+
+  private static UsageException unusable(Path folder, String why, Exception e) {
+    return new UsageException(
+        "state folder %s cannot be used (%s); name another with --state".formatted(folder, why), e);
   }
 
   private void read(JsonObject settings) throws IOException {
-    byte[] all = Files.readAllBytes(folder.resolve("evaluation.jsonl"));
+    lines = AppendedFile.open(file(folder));
+    byte[] all = Files.readAllBytes(file(folder));
     int whole = all.length;
     while (whole > 0 && all[whole - 1] != '\n') {
       whole--;
     }
-    channel.truncate(whole);
-    channel.position(whole);
+    lines.truncate(whole);
     int number = 0;
     for (String line : new String(all, 0, whole, StandardCharsets.UTF_8).lines().toList()) {
       JsonObject json = object(line, ++number);
@@ -129,7 +127,7 @@ public final class EvaluationState implements AutoCloseable {
     }
     throw new UsageException(
         "%s: line %d is not one of an evaluation; name another folder with --state"
-            .formatted(folder.resolve("evaluation.jsonl"), number));
+            .formatted(file(folder), number));
   }
 
   private void compare(JsonElement before, JsonObject now) {
@@ -185,37 +183,27 @@ public final class EvaluationState implements AutoCloseable {
     line.addProperty("attack", attack);
     line.addProperty("batch", batch);
     part.entrySet().forEach(e -> line.add(e.getKey(), e.getValue()));
-    try {
-      if (images != null) {
-        Path file = file(attack, batch);
-        Files.createDirectories(file.getParent());
-        TensorFile.write(file, Map.of("images", images), Map.of());
-      }
-      append(line);
-    } catch (IOException e) {
-      throw new EvaluationException(
-          "state folder %s cannot be written (%s); see to its free space"
-              .formatted(folder, reason(e)),
-          e);
+    if (images != null) {
+      Path file = file(attack, batch);
+      Folders.create(file.getParent());
+      TensorFile.write(file, Map.of("images", images), Map.of());
     }
+    append(line);
     parts.put(key(attack, batch), line);
   }
 
-  private void append(JsonObject line) throws IOException {
-    ByteBuffer bytes = ByteBuffer.wrap((JSON.toJson(line) + "\n").getBytes(StandardCharsets.UTF_8));
-    while (bytes.hasRemaining()) {
-      channel.write(bytes);
-    }
-    channel.force(false);
+  private void append(JsonObject line) {
+    lines.write(JSON.toJson(line) + "\n");
+    lines.force();
   }
 
   /** Lets another process use the folder. */
   @Override
   public void close() {
-    try {
-      channel.close();
-    } catch (IOException e) {
-      throw new EvaluationException("state folder %s cannot be closed".formatted(folder), e);
+    try (lock) {
+      if (lines != null) {
+        lines.close();
+      }
     }
   }
 }

@@ -1,12 +1,15 @@
 package bridge.model;
 
 import bridge.UsageException;
+import bridge.files.FileException;
+import bridge.files.Folders;
+import bridge.files.Reason;
+import bridge.files.WholeFile;
 import bridge.torch.Natives;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.regex.Pattern;
 import java.util.zip.CRC32;
 
@@ -30,11 +33,17 @@ final class BundledModels {
     try {
       return unpack(file.toString(), "models/" + name.group(1) + ".json");
     } catch (IOException e) {
-      throw new UsageException(
-          "model %s cannot be unpacked to %s (%s); make room, or export a copy and name its file"
-              .formatted(file, Natives.cache(), e.getMessage()),
-          e);
+      throw unpackable(file, Reason.reading(e).what(), e);
+    } catch (FileException e) {
+      throw unpackable(file, e.getMessage(), e);
     }
+  }
+
+  private static UsageException unpackable(Path file, String why, Exception e) {
+    return new UsageException(
+        "model %s cannot be unpacked to %s (%s); make room, or export a copy and name its file"
+            .formatted(file, Natives.cache(), why),
+        e);
   }
 
   /** A folder of the natives' cache, named by the content, so that versions never mix. */
@@ -44,16 +53,14 @@ final class BundledModels {
     content.update(weights);
     Path folder =
         Natives.cache().resolve("bridge-models").resolve("%08x".formatted(content.getValue()));
-    Files.createDirectories(folder);
+    Folders.create(folder);
     write(folder.resolve(Path.of(card).getFileName()), resource(card));
     return write(folder.resolve(Path.of(model).getFileName()), weights);
   }
 
   private static Path write(Path file, byte[] content) throws IOException {
     if (!Files.exists(file) || Files.size(file) != content.length) {
-      Path part = Files.createTempFile(file.getParent(), file.getFileName().toString(), ".part");
-      Files.write(part, content);
-      Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      WholeFile.write(file, content);
     }
     return file;
   }

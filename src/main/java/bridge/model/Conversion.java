@@ -6,11 +6,11 @@ import bridge.architecture.Dimensions;
 import bridge.architecture.RepVgg;
 import bridge.checkpoint.Checkpoints;
 import bridge.checkpoint.StateDict;
+import bridge.files.FileException;
 import bridge.torch.NoGrad;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -36,8 +36,8 @@ public record Conversion(Inspection from, int tensors, List<String> dropped, boo
    * @param model an architecture to check against, whose names and order the result has; or null to
    *     take the tensors as they are. RepVGG's deploy form is fused from its training form.
    * @throws UsageException if the two files are one, or {@code model} is no architecture
-   * @throws bridge.checkpoint.CheckpointException if the old file cannot be read or does not fit,
-   *     or the new one cannot be written; no new file is left then
+   * @throws bridge.checkpoint.CheckpointException if the old file cannot be read or does not fit
+   * @throws FileException if the new one cannot be written; no new file is left then
    */
   public static Conversion convert(Path in, Path out, String under, String model) {
     Inspection from = Inspection.of(in, under);
@@ -65,7 +65,7 @@ public record Conversion(Inspection from, int tensors, List<String> dropped, boo
     try {
       return Files.exists(out) && Files.isSameFile(in, out);
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      throw FileException.unreadable(in, e);
     }
   }
 

@@ -4,10 +4,10 @@ import bridge.architecture.Architectures;
 import bridge.checkpoint.Checkpoints;
 import bridge.checkpoint.Format;
 import bridge.checkpoint.StateDict;
+import bridge.files.FileException;
 import bridge.torch.DType;
 import bridge.torch.Scope;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -73,7 +73,7 @@ public record Inspection(
           Architectures.fits(found.shapes()),
           ModelCard.beside(file));
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      throw FileException.unreadable(file, e);
     }
   }
 

@@ -5,6 +5,7 @@ import bridge.Options;
 import bridge.UsageException;
 import bridge.architecture.Architectures;
 import bridge.checkpoint.Checkpoints;
+import bridge.files.Reason;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
@@ -80,9 +81,13 @@ public record ModelCard(
       return JsonParser.parseString(Files.readString(path)) instanceof JsonObject card
           ? Optional.of(read(path, card, checkpoint))
           : Optional.empty();
-    } catch (IOException | JsonParseException e) {
+    } catch (IOException e) {
       throw new UsageException(
-          "card %s cannot be read: %s; mend or remove it".formatted(path, e.getMessage()), e);
+          "card %s cannot be read: %s; mend or remove it".formatted(path, Reason.reading(e).what()),
+          e);
+    } catch (JsonParseException e) {
+      throw new UsageException(
+          "card %s cannot be read: it is no JSON; mend or remove it".formatted(path), e);
     }
   }
 

@@ -6,6 +6,7 @@ import static bridge.report.RunFiles.objects;
 import static bridge.report.RunFiles.string;
 
 import bridge.UsageException;
+import bridge.files.FileException;
 import com.google.gson.JsonObject;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -75,7 +76,7 @@ record Entry(
       JsonObject object = MetricsLog.parse(Files.readString(file, StandardCharsets.UTF_8));
       return object == null ? new JsonObject() : object;
     } catch (IOException e) {
-      throw ReportException.unreadable(file, e);
+      throw FileException.unreadable(file, e);
     }
   }
 

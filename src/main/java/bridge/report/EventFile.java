@@ -1,5 +1,7 @@
 package bridge.report;
 
+import bridge.files.AppendedFile;
+import bridge.files.FileException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -7,7 +9,6 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.Map;
 import java.util.zip.CRC32C;
 
@@ -34,7 +35,7 @@ public final class EventFile implements AutoCloseable {
     for (int i = 1; Files.exists(free); i++) {
       free = folder.resolve(name + "." + i);
     }
-    out = new AppendedFile(free, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+    out = AppendedFile.create(free);
     Message version = new Message();
     version.bytes(3, "brain.Event:2".getBytes(StandardCharsets.UTF_8));
     append(0, version);
@@ -43,7 +44,7 @@ public final class EventFile implements AutoCloseable {
   /**
    * Begins a file in a run's folder.
    *
-   * @throws ReportException if the folder does not take it
+   * @throws FileException if the folder does not take it
    */
   public static EventFile create(Path folder) {
     return new EventFile(folder);

@@ -7,9 +7,10 @@ import static bridge.report.RunFiles.series;
 import static bridge.report.RunFiles.string;
 
 import bridge.Json;
+import bridge.files.FileException;
+import bridge.files.WholeFile;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -44,10 +45,11 @@ public final class HtmlReport {
    *
    * @param run the run's folder
    * @param file usually {@code report.html} in it
-   * @throws ReportException if the run cannot be read or the page cannot be written
+   * @throws ReportException if the run is not there
+   * @throws FileException if it cannot be read or the page cannot be written
    */
   public static void write(Path run, Path file) {
-    WholeFile.write(file, page(run).getBytes(StandardCharsets.UTF_8));
+    WholeFile.write(file, page(run));
   }
 
   /** Writes {@code report.html} into the run's folder, see {@link #write(Path, Path)}. */
@@ -58,7 +60,8 @@ public final class HtmlReport {
   /**
    * The page, well-formed as XML too.
    *
-   * @throws ReportException if the folder is missing or one of its files refuses to be read
+   * @throws ReportException if the folder is missing
+   * @throws FileException if one of its files cannot be read
    */
   public static String page(Path run) {
     HtmlReport report = new HtmlReport(run);

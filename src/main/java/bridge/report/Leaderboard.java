@@ -3,8 +3,8 @@ package bridge.report;
 import bridge.Json;
 import bridge.Options;
 import bridge.UsageException;
+import bridge.files.WholeFile;
 import com.google.gson.annotations.SerializedName;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -189,7 +189,7 @@ public final class Leaderboard {
       lines.subList(1, lines.size()).forEach(line -> text.append(markdown(line)));
       text.append('\n');
     }
-    write(file, text + NOTES + "\n");
+    WholeFile.write(file, text + NOTES + "\n");
   }
 
   private static String markdown(List<String> cells) {
@@ -225,7 +225,7 @@ public final class Leaderboard {
                         known(table.epsilon()),
                         table.rows().stream().map(entry -> row(table, entry)).toList()))
             .toList();
-    write(file, Json.writeWithNulls(new TablesJson(all)) + "\n");
+    WholeFile.write(file, Json.writeWithNulls(new TablesJson(all)) + "\n");
   }
 
   private static RowJson row(Table table, Entry entry) {
@@ -255,10 +255,6 @@ public final class Leaderboard {
 
   /** A page with the tables and their plots, which needs nothing else. */
   public void writeHtml(Path file) {
-    write(file, LeaderboardPage.of(this));
-  }
-
-  private static void write(Path file, String text) {
-    WholeFile.write(file, text.getBytes(StandardCharsets.UTF_8));
+    WholeFile.write(file, LeaderboardPage.of(this));
   }
 }

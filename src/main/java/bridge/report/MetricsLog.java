@@ -1,17 +1,18 @@
 package bridge.report;
 
 import bridge.Json;
+import bridge.files.AppendedFile;
+import bridge.files.FileException;
+import bridge.files.WholeFile;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -35,15 +36,13 @@ public final class MetricsLog implements AutoCloseable {
   private final AppendedFile out;
 
   private MetricsLog(Path file) {
-    out =
-        new AppendedFile(
-            file, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.APPEND);
+    out = AppendedFile.open(file);
   }
 
   /**
    * Begins an empty log; one that is there is emptied.
    *
-   * @throws ReportException if the file cannot be written
+   * @throws FileException if the file cannot be written
    */
   public static MetricsLog create(Path file) {
     WholeFile.write(file, new byte[0]);
@@ -56,8 +55,8 @@ public final class MetricsLog implements AutoCloseable {
    * is an empty log.
    *
    * @param step the checkpoint's
-   * @throws ReportException if the file cannot be read or written, or a line before the last is
-   *     damaged
+   * @throws FileException if the file cannot be read or written
+   * @throws ReportException if a line before the last is damaged
    */
   public static MetricsLog resume(Path file, long step) {
     if (Files.exists(file)) {
@@ -123,10 +122,10 @@ public final class MetricsLog implements AutoCloseable {
    *
    * @param line strings, numbers, booleans, and lists and maps of these; with the key {@code step}
    *     if it belongs to one
-   * @throws ReportException if the disk does not take it
+   * @throws FileException if the disk does not take it
    */
   public void append(Map<String, ?> line) {
-    out.write(ByteBuffer.wrap((Json.line(finite(line)) + "\n").getBytes(StandardCharsets.UTF_8)));
+    out.write(Json.line(finite(line)) + "\n");
   }
 
   @Override
@@ -196,7 +195,7 @@ public final class MetricsLog implements AutoCloseable {
     try {
       return Files.readAllBytes(file);
     } catch (IOException e) {
-      throw ReportException.unreadable(file, e);
+      throw FileException.unreadable(file, e);
     }
   }
 }

@@ -1,5 +1,7 @@
 package bridge.report;
 
+import bridge.files.FileException;
+import bridge.files.WholeFile;
 import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Font;
@@ -156,7 +158,7 @@ public final class Picture {
   /**
    * Writes a sheet in one step.
    *
-   * @throws ReportException if the folder or the disk does not take it
+   * @throws FileException if the folder or the disk does not take it
    */
   public static void write(Path file, byte[] png) {
     WholeFile.write(file, png);

@@ -1,5 +1,6 @@
 package bridge.report;
 
+import bridge.files.FileException;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
@@ -23,7 +24,8 @@ record RunFiles(
     JsonObject recipe, List<JsonObject> steps, List<JsonObject> epochs, JsonObject evaluation) {
 
   /**
-   * @throws ReportException if the folder is not there, or a file is there but refuses to be read
+   * @throws ReportException if the folder is not there
+   * @throws FileException if a file is there but cannot be read
    */
   static RunFiles of(Path folder) {
     if (!Files.isDirectory(folder)) {
@@ -58,7 +60,7 @@ record RunFiles(
     try {
       return Files.exists(file) ? new String(Files.readAllBytes(file), StandardCharsets.UTF_8) : "";
     } catch (IOException e) {
-      throw ReportException.unreadable(file, e);
+      throw FileException.unreadable(file, e);
     }
   }
 

@@ -4,10 +4,13 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
@@ -31,6 +34,8 @@ public final class Memory implements AutoCloseable {
 
   /** What libtorch's own allocator gives, and what its vector loops like best. */
   private static final long ALIGNMENT = 64;
+
+  private static final int CHUNK = 1 << 26;
 
   private final MemorySegment segment;
   private final AtomicReference<Runnable> release;
@@ -147,8 +152,17 @@ public final class Memory implements AutoCloseable {
   }
 
   /** The part as a byte buffer over the same memory, for channels and checksums. */
-  public java.nio.ByteBuffer buffer(long at, int bytes) {
+  public ByteBuffer buffer(long at, int bytes) {
     return segment.asSlice(at, bytes).asByteBuffer();
+  }
+
+  /** A part as byte buffers, one behind the other: a buffer holds no more than 2 GiB. */
+  public List<ByteBuffer> buffers(long at, long bytes) {
+    List<ByteBuffer> buffers = new ArrayList<>();
+    for (long done = 0; done < bytes; done += CHUNK) {
+      buffers.add(buffer(at + done, (int) Math.min(CHUNK, bytes - done)));
+    }
+    return buffers;
   }
 
   /** Lets go of the pages of a mapped file that are in memory; they are read again when needed. */

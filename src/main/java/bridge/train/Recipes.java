@@ -2,6 +2,7 @@ package bridge.train;
 
 import bridge.Options;
 import bridge.UsageException;
+import bridge.files.Reason;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
@@ -87,7 +88,8 @@ public final class Recipes {
     try {
       return parse(nameOrFile, Files.readString(file));
     } catch (IOException e) {
-      throw new UsageException("recipe " + file + " cannot be read: " + e.getMessage(), e);
+      throw new UsageException(
+          "recipe %s cannot be read: %s".formatted(file, Reason.reading(e)), e);
     }
   }
 

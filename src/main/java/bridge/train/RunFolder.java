@@ -1,6 +1,9 @@
 package bridge.train;
 
 import bridge.UsageException;
+import bridge.files.FolderLock;
+import bridge.files.Reason;
+import bridge.files.WholeFile;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
@@ -8,31 +11,19 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
-import java.nio.file.FileAlreadyExistsException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.Objects;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 
 /** The folder of one run: its files' names, and a lock so that two processes never share it. */
 public final class RunFolder implements AutoCloseable {
-  private static final String LOCK = ".lock";
-
   private final Path folder;
-  private final FileChannel channel;
-  private final boolean made;
+  private final FolderLock lock;
 
-  private RunFolder(Path folder, FileChannel channel, boolean made) {
+  private RunFolder(Path folder, FolderLock lock) {
     this.folder = folder;
-    this.channel = channel;
-    this.made = made;
+    this.lock = lock;
   }
 
   /**
@@ -49,42 +40,20 @@ public final class RunFolder implements AutoCloseable {
               .formatted(folder));
     }
     try {
-      boolean made = !Files.exists(folder);
-      Files.createDirectories(folder);
-      FileChannel channel =
-          FileChannel.open(
-              folder.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-      if (!lock(channel)) {
-        channel.close();
-        throw new UsageException(
-            "run folder %s is in use by another process; stop it or name another with --out"
-                .formatted(folder));
-      }
-      return new RunFolder(folder, channel, made);
+      FolderLock lock =
+          FolderLock.tryLock(folder)
+              .orElseThrow(
+                  () ->
+                      new UsageException(
+                          ("run folder %s is in use by another process; stop it or name another"
+                                  + " with --out")
+                              .formatted(folder)));
+      return new RunFolder(folder, lock);
     } catch (IOException e) {
       throw new UsageException(
           "run folder %s cannot be written (%s); name another with --out"
-              .formatted(folder, reason(e)),
+              .formatted(folder, Reason.writing(folder, e).what()),
           e);
-    }
-  }
-
-  /** File system errors often carry only the file's name as their message. */
-  private static String reason(IOException e) {
-    if (e instanceof FileAlreadyExistsException) {
-      return "it is a file";
-    }
-    return e instanceof FileSystemException f && f.getReason() != null
-        ? f.getReason()
-        : e.getClass().getSimpleName();
-  }
-
-  private static boolean lock(FileChannel channel) throws IOException {
-    try {
-      FileLock lock = channel.tryLock();
-      return lock != null;
-    } catch (OverlappingFileLockException e) {
-      return false;
     }
   }
 
@@ -164,8 +133,6 @@ public final class RunFolder implements AutoCloseable {
 
   /** Writes a JSON file, whole or not at all. */
   public void writeJson(String name, JsonElement json) {
-    Path target = file(name);
-    Path part = target.resolveSibling("." + name + ".part");
     String text =
         new GsonBuilder()
             .setPrettyPrinting()
@@ -173,39 +140,15 @@ public final class RunFolder implements AutoCloseable {
             .serializeSpecialFloatingPointValues()
             .create()
             .toJson(json);
-    try {
-      Files.writeString(part, text + "\n");
-      Files.move(part, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } catch (IOException e) {
-      throw new TrainingException(
-          "%s cannot be written: %s; see to the folder and its free space"
-              .formatted(target, e.getMessage()),
-          e);
-    }
+    WholeFile.write(file(name), text + "\n");
   }
 
   /**
-   * Lets another process use the folder; one made for a run that never began goes again. A second
-   * call does nothing.
+   * Lets another process use the folder; one created for a run that never began goes again. A
+   * second call does nothing.
    */
   @Override
   public void close() {
-    if (!channel.isOpen()) {
-      return;
-    }
-    try (channel) {
-      if (made && isUnused()) {
-        Files.delete(file(LOCK));
-        Files.delete(folder);
-      }
-    } catch (IOException e) {
-      throw new TrainingException("lock of " + folder + " cannot be released", e);
-    }
-  }
-
-  private boolean isUnused() throws IOException {
-    try (Stream<Path> files = Files.list(folder)) {
-      return files.allMatch(file -> file.endsWith(LOCK));
-    }
+    lock.close();
   }
 }

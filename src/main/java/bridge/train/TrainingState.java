@@ -1,10 +1,10 @@
 package bridge.train;
 
 import bridge.checkpoint.TensorFile;
+import bridge.files.Folders;
 import bridge.torch.NoGrad;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -41,11 +41,7 @@ final class TrainingState {
   void save(Path file, Position position, Map<String, Tensor> more) {
     Map<String, Tensor> all = new LinkedHashMap<>(tensors);
     all.putAll(more);
-    try {
-      Files.createDirectories(file.getParent());
-    } catch (java.io.IOException e) {
-      throw new TrainingException("folder %s cannot be made".formatted(file.getParent()), e);
-    }
+    Folders.create(file.getParent());
     TensorFile.write(file, all, Map.of("position", position.toJson()));
   }
 

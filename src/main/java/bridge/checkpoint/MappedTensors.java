@@ -15,7 +15,7 @@ import java.util.Map;
  * inside their part of it. Nothing is copied, except parts that do not begin at a multiple of their
  * element's width (old formats), once each.
  */
-final class Stored implements AutoCloseable {
+final class MappedTensors implements AutoCloseable {
   /** More in one file is an attack, not a network. */
   static final int MOST_TENSORS = 100_000;
 
@@ -28,7 +28,7 @@ final class Stored implements AutoCloseable {
   private final long fileBytes;
   private final Map<Region, Memory> copies = new HashMap<>();
 
-  Stored(Path file, long fileBytes) {
+  MappedTensors(Path file, long fileBytes) {
     this.file = file;
     this.fileBytes = fileBytes;
   }
