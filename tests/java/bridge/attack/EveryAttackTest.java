@@ -106,7 +106,7 @@ class EveryAttackTest {
     long seed = System.nanoTime();
     Network network = Samples.fresh(SIZE);
     Tensor images = Samples.random(seed, 6, 1, SIZE, SIZE);
-    Tensor made = attack.perturb(network, images, labels(6), Samples.noise(seed));
+    Tensor made = attack.perturb(network, images, labels(6), Samples.noise(seed)).images();
     Ball ball = ball(attack);
     Tensor delta = made.sub(images);
     Tensor sizes = ball.norm() == Norm.LINF ? delta.abs() : delta.norm2Keep(1, 2, 3);
@@ -126,7 +126,7 @@ class EveryAttackTest {
   @MethodSource("still")
   void epsilonZeroGivesTheImage(Attack attack) {
     Tensor images = Samples.random(5, 4, 1, SIZE, SIZE);
-    Tensor made = attack.perturb(Samples.fresh(SIZE), images, labels(4), Samples.noise(6));
+    Tensor made = attack.perturb(Samples.fresh(SIZE), images, labels(4), Samples.noise(6)).images();
     assertArrayEquals(images.toFloats(), made.toFloats());
   }
 
@@ -138,8 +138,9 @@ class EveryAttackTest {
     double[] statistics = network.buffers().values().iterator().next().toDoubles();
     Tensor images = Samples.random(11, 6, 1, SIZE, SIZE);
     float[] before = images.toFloats();
-    float[] one = attack.perturb(network, images, labels(6), Samples.noise(12)).toFloats();
-    float[] again = attack.perturb(network, images, labels(6), Samples.noise(12)).toFloats();
+    float[] one = attack.perturb(network, images, labels(6), Samples.noise(12)).images().toFloats();
+    float[] again =
+        attack.perturb(network, images, labels(6), Samples.noise(12)).images().toFloats();
     assertArrayEquals(one, again);
     assertArrayEquals(before, images.toFloats());
     assertTrue(network.training());
@@ -168,7 +169,8 @@ class EveryAttackTest {
     Network teacher = Samples.teacher();
     Samples.Labelled sample = Samples.images(30);
     long clean = right(teacher, sample.images(), sample);
-    Tensor made = attack.perturb(teacher, sample.images(), sample.labels(), Samples.noise(24));
+    Tensor made =
+        attack.perturb(teacher, sample.images(), sample.labels(), Samples.noise(24)).images();
     assertTrue(right(teacher, made, sample) < clean - 5, attack::name);
   }
 

@@ -365,7 +365,9 @@ class EvaluateCommandTest {
         Arguments.of(
             "unknown attack autoatack; did you mean autoattack?",
             new String[] {"--attacks=autoatack"}),
-        Arguments.of("cw-l2 looks for the smallest change", new String[] {"--attacks=cw-l2"}),
+        Arguments.of(
+            "cw-l2 has no published form in LINF; choose norm l2, or for norm linf fgsm,",
+            new String[] {"--attacks=cw-l2"}),
         Arguments.of("fgsm has no published form in L1", new String[] {"--norm=l1"}),
         Arguments.of(
             "PGD-20, which has no form in L1",

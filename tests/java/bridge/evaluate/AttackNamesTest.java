@@ -16,7 +16,6 @@ import bridge.attack.Pgd;
 import bridge.attack.Restarts;
 import bridge.attack.Square;
 import bridge.attack.Start;
-import bridge.evaluate.AttackNames.NamedAttack;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -139,7 +138,7 @@ class AttackNamesTest {
 
   @Test
   void restartsGoToWhatStartsAtRandomAndSaysNothingOfThem() {
-    List<NamedAttack> all =
+    List<Trial> all =
         AttackNames.parse(
             List.of("clean", "fgsm", "pgd20", "pgd20-r3", "cw-saad", "cw-ciard", "transfer-cw30"),
             BALL,
@@ -147,17 +146,20 @@ class AttackNamesTest {
             true);
     assertEquals(
         List.of("clean", "fgsm", "pgd20-r4", "pgd20-r3", "cw-saad", "cw-ciard", "transfer-cw30-r4"),
-        all.stream().map(NamedAttack::name).toList());
-    assertEquals(new Restarts(pgd("pgd20", 2.0 / 255, 20), 4), all.get(2).attack());
-    assertEquals(new Restarts(pgd("pgd20", 2.0 / 255, 20), 3), all.get(3).attack());
-    assertEquals(new Restarts(cw("cw30", 30, Variant.IAD), 4), all.get(6).attack());
+        all.stream().map(Trial::name).toList());
+    assertEquals(
+        new Restarts(pgd("pgd20", 2.0 / 255, 20), 4), ((Trial.Attacked) all.get(2)).attack());
+    assertEquals(
+        new Restarts(pgd("pgd20", 2.0 / 255, 20), 3), ((Trial.Attacked) all.get(3)).attack());
+    assertEquals(
+        new Restarts(cw("cw30", 30, Variant.IAD), 4), ((Trial.Transferred) all.get(6)).attack());
   }
 
   @Test
   void transferNeedsASurrogate() {
-    NamedAttack transfer = AttackNames.parse(List.of("transfer"), BALL, 1, true).get(0);
-    assertTrue(transfer.transferred());
-    assertEquals(pgd("pgd20-trades", 0.003, 20), transfer.attack());
+    assertEquals(
+        List.of(new Trial.Transferred("transfer", pgd("pgd20-trades", 0.003, 20))),
+        AttackNames.parse(List.of("transfer"), BALL, 1, true));
     UsageException e =
         assertThrows(
             UsageException.class,
@@ -207,8 +209,8 @@ class AttackNamesTest {
             "autoattack-plus",
             "autoattack-rand",
             "transfer-apgd-ce");
-    List<NamedAttack> all = AttackNames.parse(names, new Ball(Norm.L1, 12), 1, true);
-    assertEquals(names, all.stream().map(NamedAttack::name).toList());
+    List<Trial> all = AttackNames.parse(names, new Ball(Norm.L1, 12), 1, true);
+    assertEquals(names, all.stream().map(Trial::name).toList());
   }
 
   @Test

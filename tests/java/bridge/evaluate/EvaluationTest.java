@@ -247,6 +247,7 @@ class EvaluationTest {
               Tensor.of(pixels(mini, images), images, 1, 28, 28),
               Tensor.of(labels, images),
               Generator.on(Device.CPU, 1))
+          .images()
           .toFloats();
     }
   }

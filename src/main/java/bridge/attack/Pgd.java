@@ -30,7 +30,7 @@ public record Pgd(String name, Ball ball, double stepSize, int steps, Start star
   }
 
   public Pgd {
-    ball.refuseL1(name);
+    ball.require(name, Norm.LINF, Norm.L2);
     if (steps < 0 || !(stepSize >= 0)) {
       throw new UsageException(
           "an attack needs steps and a step size from 0 on, found %d steps of %s"
@@ -59,8 +59,14 @@ public record Pgd(String name, Ball ball, double stepSize, int steps, Start star
   }
 
   @Override
-  public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
-    return perturb(network, x -> Losses.crossEntropy(network.logits(x), labels), images, noise);
+  public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {
+    return new Perturbed(
+        perturb(network, x -> Losses.crossEntropy(network.logits(x), labels), images, noise));
+  }
+
+  @Override
+  public boolean randomStart() {
+    return start != Start.NONE;
   }
 
   /**
