@@ -1,6 +1,8 @@
 package bridge;
 
+import static com.tngtech.archunit.base.DescribedPredicate.not;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameMatching;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
@@ -8,7 +10,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import bridge.torch.Constant;
+import bridge.torch.Generator;
+import bridge.torch.NoGrad;
 import bridge.torch.Scope;
+import bridge.torch.Tensor;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.lang.ArchRule;
@@ -140,6 +146,37 @@ class ArchitectureTest {
     unknownTo(
             "report",
             ORDER.subList(2, ORDER.size()).stream().map(n -> in(n)).toArray(String[]::new))
+        .check(PROGRAM);
+  }
+
+  private static ArchRule noTensorsIn(String name) {
+    return noClasses()
+        .that()
+        .resideInAPackage(in(name))
+        .should()
+        .dependOnClassesThat()
+        .belongToAnyOf(Tensor.class, Scope.class, Generator.class, NoGrad.class, Constant.class);
+  }
+
+  @Test
+  void theCommandLineKnowsNoTensors() {
+    noTensorsIn("cli").check(PROGRAM);
+    noTensorsIn("report").check(PROGRAM);
+    fails(noTensorsIn("evaluate"));
+  }
+
+  /** An attack says itself what it notices and needs: adding one touches no other room. */
+  @Test
+  void evaluationsKnowNoSingleAttack() {
+    String shared = "Attack|Attacks|Attacks\\$Entry|AutoAttack(\\$.*)?|Ball|Checks|Norm|Perturbed";
+    String others = "Restarts|Smoothing(\\$.*)?|Transfer";
+    noClasses()
+        .that()
+        .resideInAPackage(in("evaluate"))
+        .should()
+        .dependOnClassesThat(
+            resideInAPackage(in("attack"))
+                .and(not(nameMatching("bridge\\.attack\\.(%s|%s)".formatted(shared, others)))))
         .check(PROGRAM);
   }
 

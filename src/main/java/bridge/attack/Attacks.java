@@ -105,6 +105,11 @@ public final class Attacks {
       return maker.make(name, ball, number);
     }
 
+    /** Whether restarts find more: {@link Attack#withRestarts}. */
+    public boolean takesRestarts() {
+      return in(new Ball(norms.getFirst(), 0)).withRestarts(2).isPresent();
+    }
+
     private Optional<Attack> find(String wanted, Ball ball) {
       if (wanted.equals(name)) {
         return Optional.of(in(ball));

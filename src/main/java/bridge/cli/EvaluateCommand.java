@@ -18,7 +18,9 @@ import java.util.List;
 import java.util.Optional;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** Attacks a model over the test images of a data set. */
 @Command(
@@ -45,14 +47,8 @@ final class EvaluateCommand implements Runnable {
       paramLabel = "LIST",
       defaultValue = "clean,fgsm,pgd20",
       description = {
-        "With commas between (${DEFAULT-VALUE}):",
-        "clean, fgsm, mifgsm, pgdN (pgd20: steps of ε/4),",
-        "pgdN-trades (steps of 0.003), cw30, cw-ciard,",
-        "cw-saad, cw-l2 (of --norm l2), apgd-ce, apgd-dlr,",
-        "apgd-t, fab, fab-t, square, square100-rescaled,",
-        "autoattack, autoattack-plus, autoattack-rand,",
-        "transfer, transfer-NAME. NAME-r5 is the worst of",
-        "five restarts."
+        "With commas between (${DEFAULT-VALUE}): clean, attacks of the list below,",
+        "NAME-rN for the worst of N restarts, transfer, transfer-NAME."
       })
   private String attacks;
 
@@ -67,17 +63,14 @@ final class EvaluateCommand implements Runnable {
       names = "--norm",
       paramLabel = "NORM",
       defaultValue = "linf",
-      description = {
-        "linf, l2 or l1 (${DEFAULT-VALUE}); l1 for apgd-ce,",
-        "apgd-dlr, apgd-t, fab, fab-t, square, autoattack."
-      })
+      description = "linf, l2 or l1 (${DEFAULT-VALUE}), as far as an attack has a form in it.")
   private Norm norm;
 
   @Option(
       names = "--restarts",
       paramLabel = "N",
       defaultValue = "1",
-      description = "Restarts of each attack with a random start (${DEFAULT-VALUE}).")
+      description = "Restarts of each attack that takes them (${DEFAULT-VALUE}).")
   private int restarts;
 
   @Option(
@@ -129,6 +122,11 @@ final class EvaluateCommand implements Runnable {
   @Mixin private EvaluationOutputs outputs;
 
   private final List<String> warnings = new ArrayList<>();
+
+  @Spec
+  void describe(CommandSpec spec) {
+    spec.usageMessage().footer(AttackTable.lines());
+  }
 
   @Override
   public void run() {
