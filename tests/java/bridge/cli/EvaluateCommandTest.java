@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import bridge.attack.Attacks;
+import bridge.attack.Norm;
 import bridge.checkpoint.Checkpoints;
 import bridge.checkpoint.TensorFile;
 import bridge.model.ModelSpec;
@@ -349,6 +351,24 @@ class EvaluateCommandTest {
     assertEquals(2, refused.status());
     assertTrue(refused.err().contains("seed was 5, now 6"), refused.err());
     assertEquals(1, refused.err().lines().count(), refused.err());
+  }
+
+  @Test
+  void helpListsEveryAttackWithItsNorms() {
+    List<String> help = said("evaluate", "--help").lines().toList();
+    for (Attacks.Entry entry : Attacks.all()) {
+      String name = entry.form().orElse(entry.name());
+      String line =
+          help.stream()
+              .filter(l -> l.matches("  (\\S+, )?" + name + " .*"))
+              .findFirst()
+              .orElseThrow(() -> new AssertionError(name));
+      for (Norm norm : Norm.values()) {
+        boolean listed = List.of(line.strip().split("[ ,]+")).contains(norm.text());
+        assertEquals(entry.norms().contains(norm), listed, line);
+      }
+      assertTrue(line.endsWith(entry.summary()) && line.length() < 80, line);
+    }
   }
 
   private static Stream<Arguments> wrong() {

@@ -46,10 +46,9 @@ final class EvaluateCommand implements Runnable {
       names = "--attacks",
       paramLabel = "LIST",
       defaultValue = "clean,fgsm,pgd20",
-      description = {
-        "With commas between (${DEFAULT-VALUE}): clean, attacks of the list below,",
-        "NAME-rN for the worst of N restarts, transfer, transfer-NAME."
-      })
+      description =
+          "With commas between (${DEFAULT-VALUE}): clean, attacks of the list below, NAME-rN for"
+              + " the worst of N restarts, transfer, transfer-NAME.")
   private String attacks;
 
   @Option(
