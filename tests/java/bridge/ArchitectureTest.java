@@ -1,5 +1,6 @@
 package bridge;
 
+import static com.tngtech.archunit.base.DescribedPredicate.not;
 import static com.tngtech.archunit.core.domain.JavaAccess.Predicates.target;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.assignableTo;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.equivalentTo;
@@ -16,7 +17,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import bridge.cli.Main;
 import bridge.launch.Launcher;
+import bridge.torch.Constant;
+import bridge.torch.Generator;
+import bridge.torch.NoGrad;
 import bridge.torch.Scope;
+import bridge.torch.Tensor;
 import com.tngtech.archunit.core.domain.Dependency;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
@@ -210,6 +215,37 @@ class ArchitectureTest {
     unknownTo("pickle", in("torch"), in("files"), "java.nio.file..", "java.lang.reflect..")
         .check(PROGRAM);
     fails(unknownTo("checkpoint", in("pickle")));
+  }
+
+  private static ArchRule noTensorsIn(String name) {
+    return noClasses()
+        .that()
+        .resideInAPackage(in(name))
+        .should()
+        .dependOnClassesThat()
+        .belongToAnyOf(Tensor.class, Scope.class, Generator.class, NoGrad.class, Constant.class);
+  }
+
+  @Test
+  void theCommandLineKnowsNoTensors() {
+    noTensorsIn("cli").check(PROGRAM);
+    noTensorsIn("report").check(PROGRAM);
+    fails(noTensorsIn("evaluate"));
+  }
+
+  /** An attack says itself what it notices and needs: adding one touches no other room. */
+  @Test
+  void evaluationsKnowNoSingleAttack() {
+    String shared = "Attack|Attacks|Attacks\\$Entry|AutoAttack(\\$.*)?|Ball|Checks|Norm|Perturbed";
+    String others = "Restarts|Smoothing(\\$.*)?|Transfer";
+    noClasses()
+        .that()
+        .resideInAPackage(in("evaluate"))
+        .should()
+        .dependOnClassesThat(
+            resideInAPackage(in("attack"))
+                .and(not(nameMatching("bridge\\.attack\\.(%s|%s)".formatted(shared, others)))))
+        .check(PROGRAM);
   }
 
   @Test

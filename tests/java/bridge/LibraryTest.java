@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import bridge.attack.Attack;
 import bridge.attack.Ball;
 import bridge.attack.Norm;
+import bridge.attack.Perturbed;
 import bridge.data.Batch;
 import bridge.data.Batches;
 import bridge.data.DataSpec;
@@ -45,7 +46,9 @@ class LibraryTest {
       Network network = network();
       Attack attack = AttackNames.named("pgd20", new Ball(Norm.LINF, 8.0 / 255));
       Tensor made =
-          attack.perturb(network, batch.images(), batch.labels(), Generator.on(Device.CPU, 1));
+          attack
+              .perturb(network, batch.images(), batch.labels(), Generator.on(Device.CPU, 1))
+              .images();
 
       assertEquals(8.0 / 255, made.sub(batch.images()).abs().max().item(), 1e-6);
     }
@@ -65,8 +68,8 @@ class LibraryTest {
             }
 
             @Override
-            public Tensor perturb(Network network, Tensor x, Tensor labels, Generator noise) {
-              return x.add(ball.epsilon()).clamp_(0, 1);
+            public Perturbed perturb(Network network, Tensor x, Tensor labels, Generator noise) {
+              return new Perturbed(x.add(ball.epsilon()).clamp_(0, 1));
             }
           };
       Evaluation evaluation = new Evaluation(network(), ball, new Seeds(1));

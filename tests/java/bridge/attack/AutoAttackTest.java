@@ -96,13 +96,8 @@ class AutoAttackTest {
     }
 
     @Override
-    public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
-      return run(true, network, images, labels, noise).images();
-    }
-
-    AutoAttack.Report run(
-        boolean together, Network network, Tensor images, Tensor labels, Generator noise) {
-      return AutoAttack.run(components, together, network, images, labels, noise, row -> {});
+    public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {
+      return AutoAttack.perturb(components, network, images, labels, noise);
     }
   }
 
@@ -140,7 +135,7 @@ class AutoAttackTest {
     Network network = Samples.fresh(SIZE);
     Tensor images = Samples.random(seed, 8, 1, SIZE, SIZE);
     Tensor labels = answers(network, images);
-    Tensor made = attack.perturb(network, images, labels, Samples.noise(seed));
+    Tensor made = attack.perturb(network, images, labels, Samples.noise(seed)).images();
     Ball ball = ballOf(attack);
     double longest = ball.lengths(made.sub(images)).max().item();
     assertTrue(longest <= ball.epsilon() * (1 + 1e-5), () -> longest + ", seed " + seed);
@@ -162,7 +157,8 @@ class AutoAttackTest {
   void epsilonZeroGivesTheImages(Attack attack) {
     Network teacher = Samples.teacher();
     Samples.Labelled sample = Samples.images(6);
-    Tensor made = attack.perturb(teacher, sample.images(), sample.labels(), Samples.noise(1));
+    Tensor made =
+        attack.perturb(teacher, sample.images(), sample.labels(), Samples.noise(1)).images();
     assertArrayEquals(sample.images().toFloats(), made.toFloats());
   }
 
@@ -174,7 +170,7 @@ class AutoAttackTest {
     Tensor labels = answers(network, images).add(1);
     Tensor nine = labels.clamp(0, 9);
     labels = labels.eq(10).where(labels.zerosLike(), nine);
-    Tensor made = attack.perturb(network, images, labels, Samples.noise(3));
+    Tensor made = attack.perturb(network, images, labels, Samples.noise(3)).images();
     assertArrayEquals(images.toFloats(), made.toFloats());
   }
 
@@ -192,8 +188,8 @@ class AutoAttackTest {
     Tensor labels = answers(network, images);
     Map<String, double[]> state = values(network.stateDict());
     float[] before = images.toFloats();
-    float[] one = attack.perturb(network, images, labels, Samples.noise(5)).toFloats();
-    float[] again = attack.perturb(network, images, labels, Samples.noise(5)).toFloats();
+    float[] one = attack.perturb(network, images, labels, Samples.noise(5)).images().toFloats();
+    float[] again = attack.perturb(network, images, labels, Samples.noise(5)).images().toFloats();
     assertArrayEquals(one, again);
     assertArrayEquals(before, images.toFloats());
     assertTrue(network.training());
@@ -222,7 +218,8 @@ class AutoAttackTest {
     Network teacher = Samples.teacher();
     Samples.Labelled sample = Samples.images(30);
     long clean = right(teacher, sample.images(), sample.labels());
-    Tensor made = attack.perturb(teacher, sample.images(), sample.labels(), Samples.noise(8));
+    Tensor made =
+        attack.perturb(teacher, sample.images(), sample.labels(), Samples.noise(8)).images();
     long robust = right(teacher, made, sample.labels());
     assertTrue(robust < clean - 5, () -> "%d of %d".formatted(robust, clean));
   }
@@ -237,7 +234,7 @@ class AutoAttackTest {
     Ball ball = ball(norm, 0.02, 0.3, 2);
     Tensor labels = answers(teacher, sample.images());
     Apgd attack = new Apgd("apgd", ball, Apgd.Loss.DLR, 20, 1, 1, 1, norm == Norm.L1);
-    Tensor made = attack.perturb(teacher, sample.images(), labels, Samples.noise(9));
+    Tensor made = attack.perturb(teacher, sample.images(), labels, Samples.noise(9)).images();
     Tensor delta =
         norm == Norm.L1
             ? sample.images().emptyLike().normal_(0, 1, Samples.noise(9))
@@ -315,18 +312,17 @@ class AutoAttackTest {
     Tensor labels = answers(flat, images);
     Ball ball = ball(Norm.LINF);
     for (Norm norm : Norm.values()) {
-      AutoAttack.Report report =
-          new Chain(shortened(ball(norm))).run(true, flat, images, labels, Samples.noise(14));
-      assertEquals(5, report.zeroGradients());
-      assertArrayEquals(images.toFloats(), report.images().toFloats());
-      assertEquals(5, report.rows().getLast().right().cardinality());
+      Perturbed made =
+          new Chain(shortened(ball(norm))).perturb(flat, images, labels, Samples.noise(14));
+      assertEquals(5, made.zeroGradients());
+      assertArrayEquals(images.toFloats(), made.images().toFloats());
     }
     Network teacher = Samples.teacher();
     Samples.Labelled sample = Samples.images(4);
-    AutoAttack.Report report =
+    Perturbed made =
         new Chain(List.of(new Apgd("apgd-dlr", ball, Apgd.Loss.DLR, 2, 1, 1)))
-            .run(true, teacher, sample.images(), sample.labels(), Samples.noise(15));
-    assertEquals(0, report.zeroGradients());
+            .perturb(teacher, sample.images(), sample.labels(), Samples.noise(15));
+    assertEquals(0, made.zeroGradients());
   }
 
   // ---- FAB ----------------------------------------------------------------------------------
@@ -352,10 +348,12 @@ class AutoAttackTest {
     assertTrue(nearest.distance().min().item() >= 0.2 - 1e-6);
 
     assertArrayEquals( // 0.2 away is not within 0.1
-        images.toFloats(), attack.perturb(network, images, labels, Samples.noise(17)).toFloats());
+        images.toFloats(),
+        attack.perturb(network, images, labels, Samples.noise(17)).images().toFloats());
     Fab wider = new Fab("fab", new Ball(norm, 0.21), targeted, 60, 1);
     assertEquals(
-        0, right(network, wider.perturb(network, images, labels, Samples.noise(17)), labels));
+        0,
+        right(network, wider.perturb(network, images, labels, Samples.noise(17)).images(), labels));
   }
 
   // ---- how strong they are ------------------------------------------------------------------
@@ -391,7 +389,7 @@ class AutoAttackTest {
   }
 
   private static Tensor made(Attack attack, Network network, Samples.Labelled sample) {
-    return attack.perturb(network, sample.images(), sample.labels(), Samples.noise(18));
+    return attack.perturb(network, sample.images(), sample.labels(), Samples.noise(18)).images();
   }
 
   // ---- AutoAttack ---------------------------------------------------------------------------
@@ -457,10 +455,10 @@ class AutoAttackTest {
     }
 
     @Override
-    public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
+    public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {
       asked.add(images.size(0));
       Tensor hit = images.sub(pixel).abs().lt(1e-6);
-      return hit.where(images.zerosLike().add(0.9), images);
+      return new Perturbed(hit.where(images.zerosLike().add(0.9), images));
     }
   }
 
@@ -482,32 +480,42 @@ class AutoAttackTest {
     Breaks first = new Breaks("first", 0.2);
     Breaks second = new Breaks("second", 0.1);
     Breaks third = new Breaks("third", 0.2);
-    Chain chain = new Chain(List.of(first, second, third));
-    List<String> told = new ArrayList<>();
-    AutoAttack.Report report =
-        AutoAttack.run(
-            chain.components(),
-            true,
-            half(),
-            images,
-            labels,
-            Samples.noise(19),
-            row -> told.add(row.attack()));
-    assertEquals(List.of("clean", "first", "second", "third"), told);
-    assertEquals(
-        List.of(bits(0, 2, 3, 4), bits(0, 3), bits(3), bits(3)),
-        report.rows().stream().map(AutoAttack.Row::right).toList());
-    assertArrayEquals(new float[] {0.9f, 0.7f, 0.9f, 0.3f, 0.9f}, report.images().toFloats());
+    Stages stages = new Stages(half(), images, labels, Samples.noise(19));
+    AutoAttack.run(List.of(first, second, third), stages, warning -> {});
+    assertEquals(List.of("first", "second", "third"), List.copyOf(stages.right().keySet()));
+    assertEquals(List.of(bits(0, 3), bits(3), bits(3)), List.copyOf(stages.right().values()));
+    assertArrayEquals(new float[] {0.9f, 0.7f, 0.9f, 0.3f, 0.9f}, stages.images().toFloats());
     assertEquals(List.of(4L), first.asked());
     assertEquals(List.of(2L), second.asked());
     assertEquals(List.of(1L), third.asked());
+  }
 
-    AutoAttack.Report each = chain.run(false, half(), images, labels, Samples.noise(19));
+  /** Whatever the images are, a whole data set or a batch: square is compared with those before. */
+  @Test
+  void warningsAreThoseOfTheWholeTarget() {
+    List<String> warnings = new ArrayList<>();
+    double[] accuracies = {0.9, 0.5, 0.3, 0.2};
+    int[] attacked = {0};
+    AutoAttack.Target target =
+        new AutoAttack.Target() {
+          @Override
+          public double accuracy() {
+            return accuracies[attacked[0]];
+          }
+
+          @Override
+          public int attack(Attack component) {
+            attacked[0]++;
+            return component instanceof Apgd ? 2 : 0;
+          }
+        };
+    Ball ball = ball(Norm.LINF);
+    List<Attack> components =
+        List.of(Apgd.crossEntropy(ball), Square.of(ball), Apgd.targeted(ball));
+    AutoAttack.run(components, target, warnings::add);
     assertEquals(
-        List.of(bits(0, 2, 3, 4), bits(0, 3), bits(2, 3, 4), bits(0, 3)),
-        each.rows().stream().map(AutoAttack.Row::right).toList());
-    assertArrayEquals(new float[] {0.9f, 0.7f, 0.9f, 0.3f, 0.9f}, each.images().toFloats());
-    assertEquals(List.of(1L, 4L), third.asked());
+        List.of(Checks.square(0.5, 0.3).orElseThrow(), Checks.zeroGradients(4).orElseThrow()),
+        warnings);
   }
 
   @Test
@@ -521,15 +529,14 @@ class AutoAttackTest {
           }
 
           @Override
-          public Tensor perturb(Network network, Tensor x, Tensor labels, Generator noise) {
-            return x.add(0.35);
+          public Perturbed perturb(Network network, Tensor x, Tensor labels, Generator noise) {
+            return new Perturbed(x.add(0.35));
           }
         };
-    AutoAttack.Report report =
-        new Chain(List.of(moves))
-            .run(true, half(), images, Tensor.of(new long[2], 2), Samples.noise(20));
-    assertEquals(bits(0), report.rows().getLast().right());
-    assertArrayEquals(new float[] {0.1f, 0.55f}, report.images().toFloats(), 1e-7f);
+    Stages stages = new Stages(half(), images, Tensor.of(new long[2], 2), Samples.noise(20));
+    stages.attack(moves);
+    assertEquals(bits(0), stages.right().get("moves"));
+    assertArrayEquals(new float[] {0.1f, 0.55f}, stages.images().toFloats(), 1e-7f);
   }
 
   // ---- few classes --------------------------------------------------------------------------
@@ -549,7 +556,8 @@ class AutoAttackTest {
         attack.equals("apgd-t") ? Apgd.targeted(ball(Norm.LINF)) : Apgd.dlr(ball(Norm.LINF));
     UsageException e =
         assertThrows(
-            UsageException.class, () -> apgd.perturb(network, images, labels, Samples.noise(23)));
+            UsageException.class,
+            () -> apgd.perturb(network, images, labels, Samples.noise(23)).images());
     assertEquals(
         "%s compares the %d largest logits, and linear has %d classes; use apgd-ce, fab and square"
             .formatted(attack, attack.equals("apgd-t") ? 4 : 3, classes),
@@ -569,7 +577,10 @@ class AutoAttackTest {
       usable.addAll(all.subList(1, 1 + dlr));
       for (Attack attack : usable) {
         long robust =
-            right(network, attack.perturb(network, images, labels, Samples.noise(25)), labels);
+            right(
+                network,
+                attack.perturb(network, images, labels, Samples.noise(25)).images(),
+                labels);
         assertTrue(robust < 18, () -> "%s: %d right".formatted(attack, robust));
       }
     }
@@ -602,7 +613,9 @@ class AutoAttackTest {
         .perturb(network, images, labels, Samples.noise(27));
     assertEquals(1 + targets * 6, network.asked);
     network.asked = 0;
-    new Fab("fab-t", still, true, 5, 1).perturb(network, images, labels, Samples.noise(27));
+    new Fab("fab-t", still, true, 5, 1)
+        .perturb(network, images, labels, Samples.noise(27))
+        .images();
     assertEquals(1 + targets * 10, network.asked);
   }
 

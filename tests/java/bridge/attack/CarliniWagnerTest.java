@@ -105,7 +105,7 @@ class CarliniWagnerTest {
     double[] sorted = Arrays.stream(distances).sorted().toArray();
     double radius = (sorted[2] + sorted[3]) / 2;
     CarliniWagner within = new CarliniWagner(new Ball(Norm.L2, radius), 7, 150, 0.02, 0, 0.1);
-    Tensor made = within.perturb(network, images, labels, Samples.noise(1));
+    Tensor made = within.perturb(network, images, labels, Samples.noise(1)).images();
     double[] moved = made.sub(images).norm2Keep(1, 2, 3).toDoubles();
     for (int i = 0; i < IMAGES; i++) {
       assertEquals(distances[i] <= radius ? distances[i] : 0, moved[i], 1e-7);

@@ -101,11 +101,13 @@ class CwInfinityTest {
     Tensor images = Samples.random(3, 2, 1, 4, 4);
     var none = cw(CwInfinity.Variant.CIARD, 0, 50);
     Tensor labels = Tensor.of(new long[] {0, 1}, 2);
-    float[] made = none.perturb(Samples.fresh(8), images, labels, Samples.noise(1)).toFloats();
+    float[] made =
+        none.perturb(Samples.fresh(8), images, labels, Samples.noise(1)).images().toFloats();
     assertArrayEquals(images.toFloats(), made);
     float[] iad =
         cw(CwInfinity.Variant.IAD, 0, 50)
             .perturb(Samples.fresh(8), images, labels, Samples.noise(1))
+            .images()
             .toFloats();
     assertNotEquals(images.toFloats()[5], iad[5]);
   }

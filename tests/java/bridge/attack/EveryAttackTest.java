@@ -8,25 +8,53 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import bridge.UsageException;
-import bridge.model.Network;
+import bridge.torch.Device;
+import bridge.torch.Generator;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * What holds for every attack that is made of steps, whatever the network; {@link AutoAttackTest}
- * has the others. They have no form in L1.
+ * What holds for every line of {@link Attacks}, in every norm that it names: nobody adds an attack
+ * here. All are run on linear networks, on which they take little time.
  */
 class EveryAttackTest {
-  private static final int SIZE = 12;
+  private static final int IMAGES = 5;
+  private static final int SIDE = 4;
+
+  /** An attack by name, with few steps where its name has a number. */
+  private record Case(Attacks.Entry entry, Norm norm) {
+    String name() {
+      return entry.form().map(form -> form.replace("N", "20")).orElse(entry.name());
+    }
+
+    Attack attack(double share) {
+      return Attacks.find(name(), ball(norm, share)).orElseThrow();
+    }
+
+    @Override
+    public String toString() {
+      return name() + " " + norm;
+    }
+  }
+
+  /** So much of the way from the middle to the farthest image. */
+  private static Ball ball(Norm norm, double share) {
+    double side =
+        switch (norm) {
+          case LINF -> 0.5;
+          case L2 -> 0.5 * SIDE;
+          case L1 -> 0.5 * SIDE * SIDE;
+        };
+    return new Ball(norm, share * side);
+  }
 
   private Scope scope;
 
@@ -40,139 +68,162 @@ class EveryAttackTest {
     scope.close();
   }
 
-  private static List<Attack> attacks(Ball ball) {
-    double step = ball.epsilon() / 3;
-    Attack pgd = new Pgd("pgd", ball, step, 4, Start.UNIFORM, Pgd.NetworkMode.EVAL);
-    List<Attack> all =
-        new ArrayList<>(
-            List.of(
-                new Fgsm(ball), pgd, new Restarts(pgd, 3), new MiFgsm(ball, step, 4, 0.9), pgd));
-    for (CwInfinity.Variant variant : CwInfinity.Variant.values()) {
-      all.add(new CwInfinity("cw-" + variant, ball, step, 4, 50, variant));
-    }
-    if (ball.norm() == Norm.L2) {
-      all.add(new CarliniWagner(ball, 3, 10, 0.05, 0, 1));
-    }
-    return all;
+  private static Stream<Attacks.Entry> entries() {
+    return Attacks.all().stream();
   }
 
-  private static Stream<Attack> all() {
-    return Stream.of(new Ball(Norm.LINF, 0.07), new Ball(Norm.L2, 0.9))
-        .flatMap(ball -> attacks(ball).stream());
+  private static Stream<Case> cases() {
+    return entries().flatMap(entry -> entry.norms().stream().map(norm -> new Case(entry, norm)));
   }
 
-  private static Ball ball(Attack attack) {
-    return switch (attack) {
-      case Fgsm a -> a.ball();
-      case Pgd a -> a.ball();
-      case Restarts a -> ball(a.attack());
-      case MiFgsm a -> a.ball();
-      case CwInfinity a -> a.ball();
-      case CarliniWagner a -> a.ball();
-      default -> throw new AssertionError(attack);
-    };
-  }
-
-  private static Tensor labels(int count) {
-    long[] labels = new long[count];
-    Arrays.setAll(labels, i -> i % 10);
-    return Tensor.of(labels, count);
-  }
-
-  @Test
-  void whatHasNoFormInL1SaysSo() {
-    Ball ball = new Ball(Norm.L1, 12);
-    List<Runnable> makers =
-        new ArrayList<>(
-            List.of(
-                () -> new Fgsm(ball),
-                () -> new Pgd("pgd20", ball, 1, 20, Start.UNIFORM, Pgd.NetworkMode.EVAL),
-                () -> new MiFgsm(ball, 1, 10, 1),
-                () -> CarliniWagner.of(ball, 10)));
-    for (CwInfinity.Variant variant : CwInfinity.Variant.values()) {
-      makers.add(() -> new CwInfinity("cw30", ball, 1, 30, 50, variant));
-    }
-    for (Runnable maker : makers) {
-      UsageException e = assertThrows(UsageException.class, maker::run);
-      assertTrue(
-          e.getMessage().matches("(?i)(fgsm|pgd20|mifgsm|cw-l2|cw30) .*l1.*"), e::getMessage);
-      assertEquals(1, e.getMessage().lines().count());
-    }
-  }
-
-  @ParameterizedTest
-  @MethodSource("all")
-  void ballAndRangeAreNeverLeft(Attack attack) {
-    long seed = System.nanoTime();
-    Network network = Samples.fresh(SIZE);
-    Tensor images = Samples.random(seed, 6, 1, SIZE, SIZE);
-    Tensor made = attack.perturb(network, images, labels(6), Samples.noise(seed));
-    Ball ball = ball(attack);
-    Tensor delta = made.sub(images);
-    Tensor sizes = ball.norm() == Norm.LINF ? delta.abs() : delta.norm2Keep(1, 2, 3);
-    double change = sizes.max().item();
-    assertTrue(change <= ball.epsilon() + 1e-6, () -> change + ", seed " + seed);
-    assertTrue(change > 0, () -> "nothing moved, seed " + seed);
-    assertTrue(made.min().item() >= 0 && made.max().item() <= 1, () -> "seed " + seed);
-    assertFalse(made.requiresGrad());
-  }
-
-  private static Stream<Attack> still() {
-    return Stream.of(new Ball(Norm.LINF, 0), new Ball(Norm.L2, 0))
-        .flatMap(ball -> attacks(ball).stream());
-  }
-
-  @ParameterizedTest
-  @MethodSource("still")
-  void epsilonZeroGivesTheImage(Attack attack) {
-    Tensor images = Samples.random(5, 4, 1, SIZE, SIZE);
-    Tensor made = attack.perturb(Samples.fresh(SIZE), images, labels(4), Samples.noise(6));
-    assertArrayEquals(images.toFloats(), made.toFloats());
-  }
-
-  @ParameterizedTest
-  @MethodSource("all")
-  void theSeedAloneMakesTheResultAndNothingElseChanges(Attack attack) {
-    Network network = Samples.fresh(SIZE);
+  /** Its first pixel does not matter, so that no step takes it away from where it started. */
+  private static LinearNetwork network(int classes) {
+    Generator draws = Samples.noise(1);
+    Tensor weight = Tensor.randn(draws, Device.CPU, classes, SIDE * SIDE);
+    weight.narrow(1, 0, 1).zero_();
+    Tensor bias = Tensor.randn(draws, Device.CPU, classes).mul(0.1);
+    LinearNetwork network = new LinearNetwork(weight.requiresGrad_(true), bias.requiresGrad_(true));
     network.train(true);
-    double[] statistics = network.buffers().values().iterator().next().toDoubles();
-    Tensor images = Samples.random(11, 6, 1, SIZE, SIZE);
+    return network;
+  }
+
+  private static Tensor images() {
+    return Samples.random(2, IMAGES, 1, SIDE, SIDE).mul(0.5).add(0.25);
+  }
+
+  private static Tensor answers(LinearNetwork network, Tensor images) {
+    return network.logits(images).detach().argmax(1);
+  }
+
+  private static float[] made(Attack attack, long seed) {
+    try (Scope _ = Scope.open("made")) {
+      LinearNetwork network = network(6);
+      Tensor images = images();
+      Tensor labels = answers(network, images);
+      return attack.perturb(network, images, labels, Samples.noise(seed)).images().toFloats();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void findsWrongImagesAndNeverLeavesTheBallOrTheRange(Case one) {
+    LinearNetwork network = network(6);
+    Tensor images = images();
+    Tensor labels = answers(network, images);
+    Attack attack = one.attack(0.6);
+    Tensor made = attack.perturb(network, images, labels, Samples.noise(3)).images();
+    Ball ball = ball(one.norm, 0.6);
+    double longest = ball.lengths(made.sub(images)).max().item();
+    assertTrue(longest <= ball.epsilon() * (1 + 1e-5), () -> "moved by " + longest);
+    assertTrue(made.min().item() >= 0 && made.max().item() <= 1);
+    assertFalse(made.requiresGrad());
+    assertArrayEquals(images.sizes(), made.sizes());
+    long right = answers(network, made).eq(labels).sum().itemLong();
+    assertTrue(right < IMAGES, () -> right + " are still right");
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void leavesTheNetworkTheImagesAndNothingElseBehind(Case one) {
+    LinearNetwork network = network(6);
+    Tensor images = images();
+    Tensor labels = answers(network, images);
     float[] before = images.toFloats();
-    float[] one = attack.perturb(network, images, labels(6), Samples.noise(12)).toFloats();
-    float[] again = attack.perturb(network, images, labels(6), Samples.noise(12)).toFloats();
-    assertArrayEquals(one, again);
+    Map<String, float[]> weights = new HashMap<>();
+    network.parameters().forEach((name, p) -> weights.put(name, p.toFloats()));
+    Attack attack = one.attack(0.6);
+    Generator noise = Samples.noise(4);
+    try (Scope _ = Scope.open("attack")) {
+      long alive = Scope.alive();
+      attack.perturb(network, images, labels, noise);
+      assertEquals(alive + 1, Scope.alive());
+    }
     assertArrayEquals(before, images.toFloats());
     assertTrue(network.training());
-    assertArrayEquals(statistics, network.buffers().values().iterator().next().toDoubles());
     network.parameters().forEach((name, p) -> assertNull(p.grad(), name));
+    network.parameters().forEach((name, p) -> assertTrue(p.requiresGrad(), name));
+    network
+        .parameters()
+        .forEach((name, p) -> assertArrayEquals(weights.get(name), p.toFloats(), name));
+  }
+
+  /** Also what an attack says of itself: whether another seed can give other images. */
+  @ParameterizedTest
+  @MethodSource("cases")
+  void theSeedMakesTheResultWhereItStartsAtRandomAndOnlyThere(Case one) {
+    Attack attack = one.attack(0.6);
+    float[] made = made(attack, 5);
+    assertArrayEquals(made, made(attack, 5));
+    assertEquals(attack.randomStart(), !Arrays.equals(made, made(attack, 6)));
   }
 
   @ParameterizedTest
-  @MethodSource("all")
-  void theResultAloneIsLeft(Attack attack) {
-    Network network = Samples.fresh(SIZE);
-    Tensor images = Samples.random(22, 4, 1, SIZE, SIZE);
-    Tensor labels = labels(4);
-    try (Scope _ = Scope.open("attacks")) {
-      var noise = Samples.noise(23);
-      long before = Scope.alive();
-      attack.perturb(network, images, labels, noise);
-      assertEquals(before + 1, Scope.alive());
+  @MethodSource("entries")
+  void hasAFormInTheNormsOfItsLineAndInNoOther(Attacks.Entry entry) {
+    for (Norm norm : Norm.values()) {
+      Ball ball = ball(norm, 0.1);
+      assertEquals(entry.norms().contains(norm), Attacks.names(norm).contains(entry.name()));
+      if (entry.norms().contains(norm)) {
+        Attack attack = entry.in(ball);
+        assertEquals(
+            entry.name(), attack instanceof Restarts r ? r.attack().name() : attack.name());
+      } else {
+        UsageException e = assertThrows(UsageException.class, () -> entry.in(ball));
+        assertTrue(e.getMessage().endsWith(String.join(", ", Attacks.names(norm))), e::getMessage);
+      }
     }
   }
 
-  /** On a trained network each of them finds what a random change does not. */
-  @ParameterizedTest
-  @MethodSource("all")
-  void aTrainedNetworkIsWrongMoreOften(Attack attack) {
-    Network teacher = Samples.teacher();
-    Samples.Labelled sample = Samples.images(30);
-    long clean = right(teacher, sample.images(), sample);
-    Tensor made = attack.perturb(teacher, sample.images(), sample.labels(), Samples.noise(24));
-    assertTrue(right(teacher, made, sample) < clean - 5, attack::name);
+  /** Counts how often it is asked, and is right whatever happens: nothing ends early. */
+  private static final class Counting extends Altered {
+    private int asked;
+
+    Counting(int classes) {
+      super(network(classes));
+    }
+
+    @Override
+    Tensor answer(Tensor images, Tensor logits) {
+      asked++;
+      return logits;
+    }
   }
 
-  private static long right(Network network, Tensor images, Samples.Labelled sample) {
-    return network.logits(images).argmax(1).eq(sample.labels()).sum().itemLong();
+  private static int asked(Attack attack, int classes) {
+    try (Scope _ = Scope.open("asked")) {
+      Counting network = new Counting(classes);
+      Tensor images = images().narrow(0, 0, 1);
+      Tensor labels = network.logits(images).detach().argmax(1);
+      network.asked = 0;
+      attack.perturb(network, images, labels, Samples.noise(7));
+      return network.asked;
+    }
+  }
+
+  /** In a ball of nothing, so that nothing is found and all is tried. */
+  private static Attack still(Attacks.Entry entry) {
+    return new Case(entry, entry.norms().getFirst()).attack(0);
+  }
+
+  @ParameterizedTest
+  @MethodSource("entries")
+  void moreClassesAreMoreWorkWhereItHasTargetsAndOnlyThere(Attacks.Entry entry) {
+    Attack attack = still(entry);
+    assertEquals(attack.targeted(), asked(attack, 7) > asked(attack, 5));
+  }
+
+  @ParameterizedTest
+  @MethodSource("entries")
+  void moreRestartsAreMoreWorkWhereItTakesThemAndOnlyThere(Attacks.Entry entry) {
+    Case one = new Case(entry, entry.norms().getFirst());
+    Ball still = ball(one.norm, 0);
+    String twelve = one.name() + "-r12"; // more than any has by itself
+    if (entry.takesRestarts()) {
+      Attack often = Attacks.find(twelve, still).orElseThrow();
+      assertTrue(asked(often, 5) > asked(one.attack(0), 5));
+    } else {
+      UsageException e = assertThrows(UsageException.class, () -> Attacks.find(twelve, still));
+      assertTrue(e.getMessage().endsWith("leave -r12 out"), e::getMessage);
+    }
   }
 }

@@ -209,10 +209,11 @@ class GoldenAttacksTest {
     private Tensor made(String attack, int steps, UnaryOperator<Tensor> objective, Tensor start) {
       Generator unused = Generator.on(Device.CPU, 1);
       return switch (kind(attack)) {
-        case "fgsm" -> new Fgsm(ball()).perturb(student, images, labels, unused);
+        case "fgsm" -> new Fgsm(ball()).perturb(student, images, labels, unused).images();
         case "mifgsm" ->
             new MiFgsm(ball(), constant("step_size"), steps, constant("decay"))
-                .perturb(student, images, labels, unused);
+                .perturb(student, images, labels, unused)
+                .images();
         case "cwinf_iad", "cwinf_ciard", "cwinf_saad" ->
             cw(attack, steps).ascend(student, images, labels, start);
         default -> ascend(steps, objective, start);

@@ -31,6 +31,7 @@ class MiFgsmTest {
     Samples.Labelled sample = Samples.images(8);
     return new MiFgsm(new Ball(Norm.LINF, 0.1), 0.025, steps, decay)
         .perturb(Samples.teacher(), sample.images(), sample.labels(), Samples.noise(1))
+        .images()
         .toFloats();
   }
 
@@ -41,6 +42,7 @@ class MiFgsmTest {
     float[] pgd =
         new Pgd("pgd", ball, 0.025, 5, Start.NONE, Pgd.NetworkMode.EVAL)
             .perturb(Samples.teacher(), sample.images(), sample.labels(), Samples.noise(1))
+            .images()
             .toFloats();
     assertArrayEquals(pgd, made(0, 5));
   }
@@ -65,6 +67,7 @@ class MiFgsmTest {
     float[] made =
         new MiFgsm(new Ball(Norm.LINF, 0.1), 0.02, 3, 1)
             .perturb(deaf, images, Tensor.of(new long[2], 2), Samples.noise(1))
+            .images()
             .toFloats();
     assertArrayEquals(images.toFloats(), made);
   }

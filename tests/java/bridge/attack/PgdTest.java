@@ -82,7 +82,8 @@ class PgdTest {
     for (int steps : new int[] {1, 4}) {
       Tensor made =
           pgd(norm, epsilon, epsilon / 1.5, steps, start)
-              .perturb(network, images, labels(6), Samples.noise(seed));
+              .perturb(network, images, labels(6), Samples.noise(seed))
+              .images();
       double change = longest(norm, made.sub(images));
       assertTrue(change <= epsilon + 1e-6, () -> change + ", seed " + seed);
       assertTrue(change > epsilon / 2, () -> "moved only " + change + ", seed " + seed);
@@ -126,7 +127,9 @@ class PgdTest {
   void epsilonZeroGivesTheImage(Norm norm, Start start) {
     Tensor images = Samples.random(5, 4, 1, 8, 8);
     Tensor made =
-        pgd(norm, 0, 0.1, 3, start).perturb(Samples.fresh(8), images, labels(4), Samples.noise(6));
+        pgd(norm, 0, 0.1, 3, start)
+            .perturb(Samples.fresh(8), images, labels(4), Samples.noise(6))
+            .images();
     assertArrayEquals(images.toFloats(), made.toFloats());
   }
 
@@ -162,9 +165,11 @@ class PgdTest {
     Network network = Samples.fresh(12);
     Tensor images = Samples.random(11, 6, 1, 12, 12);
     Pgd attack = strong(3);
-    float[] one = attack.perturb(network, images, labels(6), Samples.noise(12)).toFloats();
-    float[] again = attack.perturb(network, images, labels(6), Samples.noise(12)).toFloats();
-    float[] other = attack.perturb(network, images, labels(6), Samples.noise(13)).toFloats();
+    float[] one = attack.perturb(network, images, labels(6), Samples.noise(12)).images().toFloats();
+    float[] again =
+        attack.perturb(network, images, labels(6), Samples.noise(12)).images().toFloats();
+    float[] other =
+        attack.perturb(network, images, labels(6), Samples.noise(13)).images().toFloats();
     assertArrayEquals(one, again);
     assertFalse(Arrays.equals(one, other));
   }
@@ -315,7 +320,8 @@ class PgdTest {
     Network teacher = Samples.teacher();
     Samples.Labelled sample = Samples.images(100);
     long clean = right(teacher, sample.images(), sample.labels());
-    Tensor made = attack.perturb(teacher, sample.images(), sample.labels(), Samples.noise(24));
+    Tensor made =
+        attack.perturb(teacher, sample.images(), sample.labels(), Samples.noise(24)).images();
     long robust = right(teacher, made, sample.labels());
     assertTrue(clean >= 85, "clean " + clean);
     assertTrue(robust < clean - 20, "robust %d of clean %d".formatted(robust, clean));
@@ -331,7 +337,8 @@ class PgdTest {
     for (int steps : new int[] {0, 2, 10, 20}) {
       Tensor made =
           pgd(norm, epsilon, stepSize, steps, Start.NONE)
-              .perturb(teacher, sample.images(), sample.labels(), Samples.noise(25));
+              .perturb(teacher, sample.images(), sample.labels(), Samples.noise(25))
+              .images();
       double now = Losses.crossEntropy(teacher.logits(made), sample.labels()).item();
       long rightNow = right(teacher, made, sample.labels());
       assertTrue(now > loss, "loss %s after %s at %d steps".formatted(now, loss, steps));
@@ -349,6 +356,7 @@ class PgdTest {
     float[] fgsm =
         new Fgsm(new Ball(Norm.LINF, 0.1))
             .perturb(teacher, images, sample.labels(), Samples.noise(26))
+            .images()
             .toFloats();
     Tensor x = images.copy().requiresGrad_(true);
     teacher.train(false);

@@ -42,10 +42,10 @@ class RestartsAndTransferTest {
     }
 
     @Override
-    public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
+    public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {
       asked.add(images.toFloats());
       float[] next = pixels.next();
-      return Tensor.of(next, next.length, 1, 1, 1);
+      return new Perturbed(Tensor.of(next, next.length, 1, 1, 1));
     }
   }
 
@@ -59,6 +59,7 @@ class RestartsAndTransferTest {
     Tensor images = Tensor.of(new float[] {0.1f, 0.2f, 0.3f}, 3, 1, 1, 1);
     return new Restarts(attack, times)
         .perturb(half(), images, Tensor.of(new long[3], 3), Samples.noise(1))
+        .images()
         .toFloats();
   }
 
@@ -87,9 +88,11 @@ class RestartsAndTransferTest {
     Network teacher = Samples.teacher();
     Ball ball = new Ball(Norm.LINF, 0.03);
     Attack pgd = new Pgd("pgd3", ball, 0.01, 3, Start.UNIFORM, Pgd.NetworkMode.EVAL);
-    Tensor alone = pgd.perturb(teacher, sample.images(), sample.labels(), Samples.noise(5));
+    Tensor alone =
+        pgd.perturb(teacher, sample.images(), sample.labels(), Samples.noise(5)).images();
     Attack once = new Restarts(pgd, 1);
-    Tensor made = once.perturb(teacher, sample.images(), sample.labels(), Samples.noise(5));
+    Tensor made =
+        once.perturb(teacher, sample.images(), sample.labels(), Samples.noise(5)).images();
     assertArrayEquals(alone.toFloats(), made.toFloats());
     assertEquals("pgd3-r1", once.name());
   }
@@ -106,9 +109,11 @@ class RestartsAndTransferTest {
     Samples.Labelled sample = Samples.images(10);
     Network surrogate = Samples.teacher();
     Attack fgsm = new Fgsm(new Ball(Norm.LINF, 0.1));
-    Tensor made = fgsm.perturb(surrogate, sample.images(), sample.labels(), Samples.noise(1));
+    Tensor made =
+        fgsm.perturb(surrogate, sample.images(), sample.labels(), Samples.noise(1)).images();
     Attack transfer = new Transfer(fgsm, surrogate);
-    Tensor shown = transfer.perturb(null, sample.images(), sample.labels(), Samples.noise(1));
+    Tensor shown =
+        transfer.perturb(null, sample.images(), sample.labels(), Samples.noise(1)).images();
     assertArrayEquals(made.toFloats(), shown.toFloats());
     assertEquals("transfer-fgsm", transfer.name());
   }

@@ -70,7 +70,7 @@ class SquareTest {
     "L1, 6", "L1, 25"
   })
   void bumpsHaveLengthOneAndOppositeHalves(Norm norm, int side) {
-    float[] bumps = Square.bumps(norm, side);
+    float[] bumps = SquareBumps.of(norm, side);
     double length = 0;
     double upper = 0;
     for (int i = 0; i < bumps.length; i++) {
@@ -87,7 +87,7 @@ class SquareTest {
   /** Worked out by hand: rings of 1 + 1/4 and of 1/4, above; below also those of 1/9. */
   @Test
   void bumpsFallOffInConcentricSquares() {
-    float[] bumps = Square.bumps(Norm.L2, 3);
+    float[] bumps = SquareBumps.of(Norm.L2, 3);
     double above = Math.sqrt(2 * (1.25 * 1.25 + 0.25 * 0.25 * 2));
     assertEquals(1.25 / above, bumps[1], 1e-6);
     assertEquals(0.25 / above, bumps[0], 1e-6);
@@ -107,7 +107,7 @@ class SquareTest {
       (float) (-1 / below), (float) (-1 / below), (float) (-1 / below),
       (float) (-1 / below), (float) (-17 / below), (float) (-1 / below)
     };
-    assertArrayEquals(expected, Square.bumps(Norm.L1, 3), 1e-6f);
+    assertArrayEquals(expected, SquareBumps.of(Norm.L1, 3), 1e-6f);
   }
 
   private static double radius(Norm norm, double linf, double l2, double l1) {
@@ -151,7 +151,7 @@ class SquareTest {
     Tensor labels = Tensor.of(new long[4], 4);
     Ball ball = new Ball(norm, radius(norm, 0.1, 1, 9));
     Square attack = new Square("square", ball, 40, 1, true);
-    Tensor made = attack.perturb(network, images, labels, Samples.noise(3));
+    Tensor made = attack.perturb(network, images, labels, Samples.noise(3)).images();
     assertArrayEquals(images.toFloats(), made.toFloats()); // nothing was found
     assertEquals(1 + 1 + 40, network.images.size()); // the images, the start, the queries
     for (Tensor asked : network.images.subList(1, 42)) {
@@ -177,7 +177,9 @@ class SquareTest {
     Asked network = new Asked(linear(8, 10), scope);
     Tensor images = Samples.random(4, 1, 8, 10, 10);
     Tensor labels = Tensor.of(new long[1], 1);
-    new Square("square", BALL, 60, 1, false).perturb(network, images, labels, Samples.noise(6));
+    new Square("square", BALL, 60, 1, false)
+        .perturb(network, images, labels, Samples.noise(6))
+        .images();
     assertEquals(62, network.images.size());
     Tensor high = images.add(0.1).clamp(0, 1);
     Tensor low = images.sub(0.1).clamp(0, 1);
@@ -284,7 +286,8 @@ class SquareTest {
     Ball ball = new Ball(norm, radius(norm, 0.5, 5, 20));
     Tensor made =
         new Square("square", ball, 100, 1, false)
-            .perturb(network, images, labels, Samples.noise(8));
+            .perturb(network, images, labels, Samples.noise(8))
+            .images();
     long right = network.logits(made).argmax(1).eq(labels).sum().itemLong();
     assertTrue(right < 10, "right " + right);
     assertTrue(ball.lengths(made.sub(images)).max().item() <= ball.epsilon() * (1 + 1e-5));

@@ -81,7 +81,8 @@ class TargetedTest {
     double before = crossEntropy(sample.images(), towards);
     assertTrue(crossEntropy(made, towards) < before, "nearer to the target");
 
-    Tensor away = attack.perturb(network, sample.images(), sample.labels(), Samples.noise(2));
+    Tensor away =
+        attack.perturb(network, sample.images(), sample.labels(), Samples.noise(2)).images();
     assertTrue(
         crossEntropy(away, sample.labels()) > crossEntropy(made, sample.labels()),
         "the untargeted form climbs what the targeted one does not");

@@ -1,10 +1,13 @@
 package bridge.cli;
 
+
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import bridge.attack.Attacks;
+import bridge.attack.Norm;
 import bridge.checkpoint.Checkpoints;
 import bridge.checkpoint.TensorFile;
 import bridge.model.ModelSpec;
@@ -351,6 +354,24 @@ class EvaluateCommandTest {
     assertEquals(1, refused.err().lines().count(), refused.err());
   }
 
+  @Test
+  void helpListsEveryAttackWithItsNorms() {
+    List<String> help = said("evaluate", "--help").lines().toList();
+    for (Attacks.Entry entry : Attacks.all()) {
+      String name = entry.form().orElse(entry.name());
+      String line =
+          help.stream()
+              .filter(l -> l.matches("  (\\S+, )?" + name + " .*"))
+              .findFirst()
+              .orElseThrow(() -> new AssertionError(name));
+      for (Norm norm : Norm.values()) {
+        boolean listed = List.of(line.strip().split("[ ,]+")).contains(norm.text());
+        assertEquals(entry.norms().contains(norm), listed, line);
+      }
+      assertTrue(line.endsWith(entry.summary()) && line.length() < 80, line);
+    }
+  }
+
   private static Stream<Arguments> wrong() {
     return Stream.of(
         Arguments.of("--restarts must be 1 or more, found 0", new String[] {"--restarts=0"}),
@@ -365,7 +386,9 @@ class EvaluateCommandTest {
         Arguments.of(
             "unknown attack autoatack; did you mean autoattack?",
             new String[] {"--attacks=autoatack"}),
-        Arguments.of("cw-l2 looks for the smallest change", new String[] {"--attacks=cw-l2"}),
+        Arguments.of(
+            "cw-l2 has no published form in LINF; choose norm l2, or for norm linf fgsm,",
+            new String[] {"--attacks=cw-l2"}),
         Arguments.of("fgsm has no published form in L1", new String[] {"--norm=l1"}),
         Arguments.of(
             "PGD-20, which has no form in L1",

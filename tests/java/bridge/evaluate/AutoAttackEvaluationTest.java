@@ -1,5 +1,6 @@
 package bridge.evaluate;
 
+
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -7,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import bridge.attack.Attack;
 import bridge.attack.Ball;
 import bridge.attack.Norm;
+import bridge.attack.Perturbed;
 import bridge.data.Batches;
 import bridge.data.DataSpec;
 import bridge.data.ImageSet;
@@ -144,12 +146,12 @@ class AutoAttackEvaluationTest {
     }
 
     @Override
-    public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
+    public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {
       Tensor made = images.copy();
       for (int i = 0; i < images.size(0); i += 2) {
         made.narrow(0, i, 1).fill_(value);
       }
-      return made;
+      return new Perturbed(made);
     }
   }
 

@@ -1,5 +1,6 @@
 package bridge.evaluate;
 
+
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -247,6 +248,7 @@ class EvaluationTest {
               Tensor.of(pixels(mini, images), images, 1, 28, 28),
               Tensor.of(labels, images),
               Generator.on(Device.CPU, 1))
+          .images()
           .toFloats();
     }
   }

@@ -1,5 +1,6 @@
 package bridge.evaluate;
 
+
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -30,6 +31,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.BiConsumer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
@@ -100,20 +102,20 @@ class ResumedEvaluationTest {
 
   /** Ten images at once. */
   private List<Result> run(
-      EvaluationState state,
-      Map<String, Tensor> images,
+      Optional<EvaluationState> state,
+      Optional<Map<String, Tensor>> images,
       List<String> attacks,
       BiConsumer<String, Integer> progress) {
     int[] first = IntStream.range(0, IMAGES).toArray();
     try (Batches batches = Batches.over(mini, first).batchSize(10).build()) {
-      return new Evaluation(network, BALL, new Seeds(3))
-          .state(state)
-          .images(images == null ? null : images::put)
-          .run(attacks, batches, progress);
+      Evaluation evaluation = new Evaluation(network, BALL, new Seeds(3));
+      state.ifPresent(evaluation::state);
+      images.ifPresent(map -> evaluation.images(map::put));
+      return evaluation.run(attacks, batches, progress);
     }
   }
 
-  private List<Result> run(EvaluationState state, Map<String, Tensor> images) {
+  private List<Result> run(Optional<EvaluationState> state, Optional<Map<String, Tensor>> images) {
     return run(state, images, ATTACKS, (attack, done) -> {});
   }
 
@@ -146,15 +148,15 @@ class ResumedEvaluationTest {
   @ValueSource(ints = {2, 5, 14, 20})
   void stoppedAnywhereItComesToTheSame(int after) {
     Map<String, Tensor> whole = new LinkedHashMap<>();
-    String expected = text(run(null, whole));
+    String expected = text(run(Optional.empty(), Optional.of(whole)));
     int[] told = {0};
     try (EvaluationState state = state()) {
       assertThrows(
           IllegalStateException.class,
           () ->
               run(
-                  state,
-                  new LinkedHashMap<>(),
+                  Optional.of(state),
+                  Optional.of(new LinkedHashMap<>()),
                   ATTACKS,
                   (attack, done) -> {
                     if (++told[0] == after) {
@@ -164,7 +166,7 @@ class ResumedEvaluationTest {
     }
     Map<String, Tensor> resumed = new LinkedHashMap<>();
     try (EvaluationState state = state()) {
-      assertEquals(expected, text(run(state, resumed)));
+      assertEquals(expected, text(run(Optional.of(state), Optional.of(resumed))));
     }
     assertSame(whole, resumed);
   }
@@ -174,14 +176,15 @@ class ResumedEvaluationTest {
     List<String> attacks = List.of("clean", "pgd3", "square20");
     String expected;
     try (EvaluationState state = state()) {
-      expected = text(run(state, null, attacks, (attack, done) -> {}));
+      expected = text(run(Optional.of(state), Optional.empty(), attacks, (attack, done) -> {}));
     }
     asked = 0;
     try (EvaluationState state = state()) {
-      assertEquals(expected, text(run(state, null, attacks, (attack, done) -> {})));
+      assertEquals(
+          expected, text(run(Optional.of(state), Optional.empty(), attacks, (attack, done) -> {})));
       assertEquals(0, asked);
       List<String> more = List.of("clean", "pgd3", "fgsm");
-      assertEquals(3, run(state, null, more, (attack, done) -> {}).size());
+      assertEquals(3, run(Optional.of(state), Optional.empty(), more, (attack, done) -> {}).size());
       assertEquals(3 * 2, asked, "a step and a look for each batch of the new attack");
     }
   }
@@ -190,13 +193,13 @@ class ResumedEvaluationTest {
   @Test
   void imagesThatWereNotKeptAreMadeAgain() {
     try (EvaluationState state = state()) {
-      run(state, null);
+      run(Optional.of(state), Optional.empty());
     }
     Map<String, Tensor> whole = new LinkedHashMap<>();
     Map<String, Tensor> resumed = new LinkedHashMap<>();
-    String expected = text(run(null, whole));
+    String expected = text(run(Optional.empty(), Optional.of(whole)));
     try (EvaluationState state = state()) {
-      assertEquals(expected, text(run(state, resumed)));
+      assertEquals(expected, text(run(Optional.of(state), Optional.of(resumed))));
     }
     assertSame(whole, resumed);
   }
@@ -204,7 +207,7 @@ class ResumedEvaluationTest {
   @Test
   void imagesAreThoseThatCount() {
     Map<String, Tensor> images = new LinkedHashMap<>();
-    List<Result> results = run(null, images);
+    List<Result> results = run(Optional.empty(), Optional.of(images));
     assertEquals(
         List.of("pgd3-r2", "autoattack", "clean", "square20"), List.copyOf(images.keySet()));
     for (Result result : results) {
@@ -226,7 +229,8 @@ class ResumedEvaluationTest {
     int[] some = {0, 5, 10, 15, 20};
     try (Batches batches = Batches.over(mini, some).batchSize(2).build()) {
       var whole =
-          Certification.run(network, smoothing, batches, new Seeds(1), null, (name, done) -> {});
+          Certification.run(
+              network, smoothing, batches, new Seeds(1), Optional.empty(), (name, done) -> {});
       assertEquals(
           List.of(0, 5, 10, 15, 20),
           whole.images().stream().map(Certification.Certified::index).toList());
@@ -239,14 +243,15 @@ class ResumedEvaluationTest {
                     smoothing,
                     batches,
                     new Seeds(1),
-                    state,
+                    Optional.of(state),
                     (name, done) -> {
                       if (done == 4) {
                         throw new IllegalStateException("stopped");
                       }
                     }));
         var resumed =
-            Certification.run(network, smoothing, batches, new Seeds(1), state, (name, done) -> {});
+            Certification.run(
+                network, smoothing, batches, new Seeds(1), Optional.of(state), (name, done) -> {});
         assertEquals(whole.images(), resumed.images());
       }
       assertEquals(whole.accuracy(0), (double) right(whole) / 5);
@@ -269,12 +274,12 @@ class ResumedEvaluationTest {
   void aTornLineIsDroppedAndMadeAgain() throws IOException {
     String expected;
     try (EvaluationState state = state()) {
-      expected = text(run(state, null));
+      expected = text(run(Optional.of(state), Optional.empty()));
     }
     byte[] whole = Files.readAllBytes(file());
     Files.write(file(), Arrays.copyOf(whole, whole.length - 30));
     try (EvaluationState state = state()) {
-      assertEquals(expected, text(run(state, null)));
+      assertEquals(expected, text(run(Optional.of(state), Optional.empty())));
     }
     assertEquals(lines(whole).size(), Files.readAllLines(file()).size());
   }

@@ -1,5 +1,6 @@
 package bridge.evaluate;
 
+
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -9,6 +10,7 @@ import bridge.attack.Apgd;
 import bridge.attack.Attack;
 import bridge.attack.Ball;
 import bridge.attack.Norm;
+import bridge.attack.Perturbed;
 import bridge.data.Batches;
 import bridge.data.DataSpec;
 import bridge.data.ImageSet;
@@ -26,6 +28,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CyclicBarrier;
@@ -87,16 +90,15 @@ class SideBySideTest {
   }
 
   private List<Result> run(
-      int together,
-      EvaluationState state,
+      int workers,
+      Optional<EvaluationState> state,
       Map<String, Tensor> images,
       BiConsumer<String, Integer> progress) {
     try (Batches batches = batches()) {
-      return new Evaluation(network, BALL, new Seeds(3))
-          .together(together)
-          .state(state)
-          .images(images::put)
-          .run(ATTACKS, batches, progress);
+      Evaluation evaluation =
+          new Evaluation(network, BALL, new Seeds(3)).workers(workers).images(images::put);
+      state.ifPresent(evaluation::state);
+      return evaluation.run(ATTACKS, batches, progress);
     }
   }
 
@@ -129,17 +131,22 @@ class SideBySideTest {
 
   @ParameterizedTest
   @ValueSource(ints = {2, 3, 8})
-  void areTheSameBits(int together) {
+  void areTheSameBits(int workers) {
     Map<String, Tensor> oneByOne = new LinkedHashMap<>();
     List<String> told = new ArrayList<>();
     List<Result> expected =
-        timeless(run(1, null, oneByOne, (attack, done) -> told.add(attack + " " + done)));
+        timeless(
+            run(1, Optional.empty(), oneByOne, (attack, done) -> told.add(attack + " " + done)));
 
     Map<String, Tensor> sideBySide = new LinkedHashMap<>();
     List<String> toldThen = new ArrayList<>();
     List<Result> found =
         timeless(
-            run(together, null, sideBySide, (attack, done) -> toldThen.add(attack + " " + done)));
+            run(
+                workers,
+                Optional.empty(),
+                sideBySide,
+                (attack, done) -> toldThen.add(attack + " " + done)));
 
     assertEquals(expected, found);
     assertSame(oneByOne, sideBySide);
@@ -150,7 +157,7 @@ class SideBySideTest {
   @Test
   void goOnFromWhereOneByOneWasStopped() {
     Map<String, Tensor> whole = new LinkedHashMap<>();
-    List<Result> expected = timeless(run(1, null, whole, (attack, done) -> {}));
+    List<Result> expected = timeless(run(1, Optional.empty(), whole, (attack, done) -> {}));
     JsonObject settings = new JsonObject();
     settings.addProperty("seed", 3);
     int[] told = {0};
@@ -160,7 +167,7 @@ class SideBySideTest {
           () ->
               run(
                   1,
-                  state,
+                  Optional.of(state),
                   new LinkedHashMap<>(),
                   (attack, done) -> {
                     if (++told[0] == 8) {
@@ -170,7 +177,7 @@ class SideBySideTest {
     }
     Map<String, Tensor> resumed = new LinkedHashMap<>();
     try (EvaluationState state = EvaluationState.open(folder, settings)) {
-      assertEquals(expected, timeless(run(2, state, resumed, (attack, done) -> {})));
+      assertEquals(expected, timeless(run(2, Optional.of(state), resumed, (attack, done) -> {})));
     }
     assertSame(whole, resumed);
   }
@@ -183,14 +190,14 @@ class SideBySideTest {
     }
 
     @Override
-    public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
+    public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {
       seen.add(Thread.currentThread());
       try {
         barrier.await(1, TimeUnit.MINUTES);
       } catch (Exception e) {
         throw new IllegalStateException("nobody else came", e);
       }
-      return images.copy();
+      return new Perturbed(images.copy());
     }
   }
 
@@ -200,7 +207,7 @@ class SideBySideTest {
     int[] first = IntStream.range(0, 40).toArray();
     try (Batches batches = Batches.over(mini, first).batchSize(10).build()) {
       new Evaluation(network, BALL, new Seeds(3))
-          .together(2)
+          .workers(2)
           .against(List.of(new Meeting(new CyclicBarrier(2), seen)), batches);
     }
     assertEquals(2, seen.size());
@@ -215,7 +222,7 @@ class SideBySideTest {
     }
 
     @Override
-    public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
+    public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {
       int number;
       synchronized (batches) {
         number = batches.size();
@@ -233,7 +240,7 @@ class SideBySideTest {
     for (int i = 0; i < 3; i++) {
       long before = i == 0 ? -1 : Scope.alive();
       try (Batches batches = batches()) {
-        Evaluation evaluation = new Evaluation(network, BALL, new Seeds(3)).together(3);
+        Evaluation evaluation = new Evaluation(network, BALL, new Seeds(3)).workers(3);
         List<Attack> attacks =
             List.of(new Failing(Apgd.crossEntropy(BALL), ConcurrentHashMap.newKeySet()));
         Exception thrown =

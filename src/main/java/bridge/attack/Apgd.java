@@ -9,7 +9,7 @@ import bridge.torch.Generator;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
 import java.util.List;
-import java.util.function.LongConsumer;
+import java.util.Optional;
 
 /**
  * Auto-PGD (Croce and Hein 2020, algorithm 1; fra31/auto-attack, autopgd_base.py): gradient ascent
@@ -56,6 +56,9 @@ public record Apgd(
       };
     }
   }
+
+  /** What works with two classes. */
+  static final String FOR_FEW_CLASSES = "apgd-ce, fab and square";
 
   /** How many classes a targeted attack goes towards, as far as there are so many. */
   static final int TARGETS = 9;
@@ -106,7 +109,8 @@ public record Apgd(
     return new Apgd(name, ball, loss, STEPS, 1, 1, targets, ball.norm() == Norm.L1);
   }
 
-  Apgd withRestarts(int times) {
+  /** From so many random starts. */
+  Apgd beginning(int times) {
     return new Apgd(name, ball, loss, steps, times, draws, targets, widened);
   }
 
@@ -120,35 +124,41 @@ public record Apgd(
   }
 
   @Override
-  public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
-    return perturb(network, images, labels, noise, zero -> {});
-  }
-
-  /**
-   * As {@link Attack#perturb}.
-   *
-   * @param zeroGradients told, per round of a DLR loss, how many images' gradient is 0 at the start
-   */
-  public Tensor perturb(
-      Network network, Tensor images, Tensor labels, Generator noise, LongConsumer zeroGradients) {
+  public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {
     checkClasses(network);
     try (Scope attack = Scope.open("apgd");
         Mode _ = Mode.eval(network)) {
       Survivors left = new Survivors(network, images, labels);
       int rounds = Math.min(targets, network.classes() - 1);
+      long zeroGradients = 0;
       for (int target = 0; target < rounds; target++) {
         for (int i = 0; i < restarts && !left.none(); i++) {
           try (Scope _ = Scope.open("round")) {
             Tensor towards = loss == Loss.TARGETED_DLR ? left.ranked(target + 2) : null;
             ApgdClimb climb = new ApgdClimb(this, network, left.images(), left.labels(), towards);
             climb.run(start(climb.images, noise), phases(), widened, true);
-            zeroGradients.accept(climb.zeroGradients());
+            zeroGradients = Math.max(zeroGradients, climb.zeroGradients());
             left.take(climb.broken, climb.adversarial);
           }
         }
       }
-      return attack.keep(left.found());
+      return new Perturbed(attack.keep(left.found()), (int) zeroGradients);
     }
+  }
+
+  @Override
+  public boolean randomStart() {
+    return true;
+  }
+
+  @Override
+  public boolean targeted() {
+    return loss == Loss.TARGETED_DLR;
+  }
+
+  @Override
+  public Optional<Attack> withRestarts(int times) {
+    return Optional.of(beginning(times));
   }
 
   /**
@@ -205,17 +215,13 @@ public record Apgd(
     }
   }
 
-  /**
-   * Whether the network has as many logits as the loss compares; the public code fails with an
-   * index out of range.
-   *
-   * @throws UsageException if it has fewer
-   */
+  /** The public code fails with an index out of range. */
+  @Override
   public void checkClasses(Network network) {
     if (network.classes() < loss.classes()) {
       throw new UsageException(
-          "%s compares the %d largest logits, and %s has %d classes; use apgd-ce, fab and square"
-              .formatted(name, loss.classes(), network.name(), network.classes()));
+          "%s compares the %d largest logits, and %s has %d classes; use %s"
+              .formatted(name, loss.classes(), network.name(), network.classes(), FOR_FEW_CLASSES));
     }
   }
 

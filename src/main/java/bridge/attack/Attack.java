@@ -1,8 +1,10 @@
 package bridge.attack;
 
+import bridge.UsageException;
 import bridge.model.Network;
 import bridge.torch.Generator;
 import bridge.torch.Tensor;
+import java.util.Optional;
 
 /**
  * Looks for images near the given ones that the network gets wrong.
@@ -18,7 +20,32 @@ public interface Attack {
    * @param images float [N, C, H, W] in [0, 1]
    * @param labels int64 [N]
    * @param noise what random starts are drawn from
-   * @return images of the same shape in [0, 1], detached, in the caller's scope
    */
-  Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise);
+  Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise);
+
+  /** Whether it draws its start or its steps at random: another seed gives other images. */
+  default boolean randomStart() {
+    return false;
+  }
+
+  /** Whether it runs towards each of the likeliest other classes, one after the other. */
+  default boolean targeted() {
+    return false;
+  }
+
+  /**
+   * The same attack with so many restarts, the worst of them counting per image; empty where
+   * another start would find nothing else, or the attack is defined with restarts of its own.
+   */
+  default Optional<Attack> withRestarts(int times) {
+    return randomStart() ? Optional.of(new Restarts(this, times)) : Optional.empty();
+  }
+
+  /**
+   * Whether the network has as many classes as the attack compares; {@link #perturb} checks it,
+   * too.
+   *
+   * @throws UsageException if it has fewer
+   */
+  default void checkClasses(Network network) {}
 }

@@ -6,10 +6,8 @@ import bridge.torch.Generator;
 import bridge.torch.NoGrad;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
-import java.util.ArrayList;
-import java.util.BitSet;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
@@ -44,30 +42,21 @@ public record AutoAttack(Version version, Ball ball) implements Attack {
     }
   }
 
-  /** The first row: the images as they are. */
-  public static final String CLEAN = "clean";
-
   private static final int RESTARTS = 5;
   private static final int DRAWS = 20;
 
-  /**
-   * One component's outcome.
-   *
-   * @param right which images of the batch the network gets right after it
-   * @param seconds it took
-   */
-  public record Row(String attack, BitSet right, double seconds) {}
+  /** Images that the components meet, one component after the other. */
+  public interface Target {
+    /** What share of all images is right after the components so far, from 0 to 1. */
+    double accuracy();
 
-  /**
-   * What became of a batch.
-   *
-   * @param images adversarial where any component found it, else clean, [N, C, H, W], in the
-   *     caller's scope
-   * @param rows {@link #CLEAN}, then the components in their order
-   * @param zeroGradients for how many images at most a DLR loss had no gradient at the start; see
-   *     {@link Checks#zeroGradients}
-   */
-  public record Report(Tensor images, List<Row> rows, int zeroGradients) {}
+    /**
+     * Attacks the images that are still right.
+     *
+     * @return for how many of them it found no gradient: {@link Perturbed#zeroGradients}
+     */
+    int attack(Attack component);
+  }
 
   @Override
   public String name() {
@@ -81,15 +70,15 @@ public record AutoAttack(Version version, Ball ball) implements Attack {
     return switch (version) {
       case STANDARD ->
           List.of(
-              ball.norm() == Norm.L1 ? crossEntropy.withRestarts(RESTARTS) : crossEntropy,
+              ball.norm() == Norm.L1 ? crossEntropy.beginning(RESTARTS) : crossEntropy,
               Apgd.targeted(ball),
               Fab.targeted(ball),
               Square.of(ball));
       case PLUS ->
           List.of(
-              crossEntropy.plain().withRestarts(RESTARTS),
-              dlr.plain().withRestarts(RESTARTS),
-              Fab.untargeted(ball).withRestarts(RESTARTS),
+              crossEntropy.plain().beginning(RESTARTS),
+              dlr.plain().beginning(RESTARTS),
+              new Fab("fab", ball, false, Fab.STEPS, RESTARTS),
               Square.of(ball),
               Apgd.targeted(ball).plain(),
               Fab.targeted(ball));
@@ -98,90 +87,99 @@ public record AutoAttack(Version version, Ball ball) implements Attack {
   }
 
   @Override
-  public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
-    return run(network, images, labels, noise, row -> {}).images();
+  public boolean randomStart() {
+    return true;
   }
 
-  /**
-   * One component after the other, each on what is still right: {@link Row#right} is after it and
-   * all before it.
-   *
-   * @param listener told after every component
-   */
-  public Report run(
-      Network network, Tensor images, Tensor labels, Generator noise, Consumer<Row> listener) {
-    return run(components(), true, network, images, labels, noise, listener);
+  @Override
+  public boolean targeted() {
+    return components().stream().anyMatch(Attack::targeted);
   }
 
-  /** Each component alone on all images that are right: {@link Row#right} is after it alone. */
-  public Report runEach(
-      Network network, Tensor images, Tensor labels, Generator noise, Consumer<Row> listener) {
-    return run(components(), false, network, images, labels, noise, listener);
+  /** None: its components have the restarts of its definition. */
+  @Override
+  public Optional<Attack> withRestarts(int times) {
+    return Optional.empty();
+  }
+
+  @Override
+  public void checkClasses(Network network) {
+    components().forEach(component -> component.checkClasses(network));
+  }
+
+  /** The images are adversarial where any component found it, else the given ones. */
+  @Override
+  public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {
+    return perturb(components(), network, images, labels, noise);
   }
 
   /** With components of one's own. */
-  static Report run(
-      List<Attack> components,
-      boolean together,
-      Network network,
-      Tensor images,
-      Tensor labels,
-      Generator noise,
-      Consumer<Row> listener) {
+  static Perturbed perturb(
+      List<Attack> components, Network network, Tensor images, Tensor labels, Generator noise) {
     try (Scope attack = Scope.open("autoattack");
         Mode _ = Mode.eval(network)) {
-      List<Row> rows = new ArrayList<>();
-      AtomicLong zeroGradients = new AtomicLong();
-      long began = System.nanoTime();
-      Survivors all = new Survivors(network, images, labels);
-      report(CLEAN, all, began, rows, listener);
-      for (Attack component : components) {
-        try (Scope _ = Scope.open("component")) {
-          began = System.nanoTime();
-          Survivors left = together ? all : new Survivors(network, images, labels);
-          if (!left.none()) {
-            attack(component, network, left, noise, zeroGradients);
-          }
-          report(component.name(), left, began, rows, listener);
-          if (!together) {
-            all.takeFrom(left);
-          }
-        }
+      OneBatch batch = new OneBatch(network, images, labels, noise);
+      run(components, batch, warning -> {});
+      return new Perturbed(attack.keep(batch.left.found()), batch.zeroGradients);
+    }
+  }
+
+  /**
+   * One component after the other, each on what is still right.
+   *
+   * @param warnings told, a line each, why the number may be wrong; see {@link Checks}
+   */
+  public void run(Target target, Consumer<String> warnings) {
+    run(components(), target, warnings);
+  }
+
+  static void run(List<Attack> components, Target target, Consumer<String> warnings) {
+    int zeroGradients = 0;
+    for (Attack component : components) {
+      double before = target.accuracy();
+      zeroGradients += target.attack(component);
+      if (component instanceof Square) {
+        Checks.square(before, target.accuracy()).ifPresent(warnings);
       }
-      return new Report(attack.keep(all.found()), List.copyOf(rows), zeroGradients.intValue());
     }
+    Checks.zeroGradients(zeroGradients).ifPresent(warnings);
   }
 
-  private static void attack(
-      Attack component,
-      Network network,
-      Survivors left,
-      Generator noise,
-      AtomicLong zeroGradients) {
-    Tensor images = left.images();
-    Tensor labels = left.labels();
-    Tensor made =
-        component instanceof Apgd apgd
-            ? apgd.perturb(
-                network,
-                images,
-                labels,
-                noise,
-                zero -> zeroGradients.accumulateAndGet(zero, Math::max))
-            : component.perturb(network, images, labels, noise);
-    try (NoGrad _ = NoGrad.enter()) {
-      left.take(network.logits(made).argmax(1).ne(labels), made);
-    }
-  }
+  /** A batch; the network is in evaluation mode. Belongs to the scope it was made in. */
+  static final class OneBatch implements Target {
+    private final Network network;
+    private final Generator noise;
+    private final long images;
+    final Survivors left;
+    private int zeroGradients;
 
-  private static void report(
-      String attack, Survivors left, long began, List<Row> rows, Consumer<Row> listener) {
-    BitSet right = new BitSet();
-    for (long image : left.index().toLongs()) {
-      right.set((int) image);
+    OneBatch(Network network, Tensor images, Tensor labels, Generator noise) {
+      this.network = network;
+      this.noise = noise;
+      this.images = images.size(0);
+      this.left = new Survivors(network, images, labels);
     }
-    Row row = new Row(attack, right, (System.nanoTime() - began) / 1e9);
-    rows.add(row);
-    listener.accept(row);
+
+    @Override
+    public double accuracy() {
+      return images == 0 ? 0 : (double) left.index().size(0) / images;
+    }
+
+    @Override
+    public int attack(Attack component) {
+      if (left.none()) {
+        return 0;
+      }
+      try (Scope _ = Scope.open("component")) {
+        Tensor labels = left.labels();
+        Perturbed perturbed = component.perturb(network, left.images(), labels, noise);
+        Tensor adversarial = perturbed.images();
+        try (NoGrad _ = NoGrad.enter()) {
+          left.take(network.logits(adversarial).argmax(1).ne(labels), adversarial);
+        }
+        zeroGradients = Math.max(zeroGradients, perturbed.zeroGradients());
+        return perturbed.zeroGradients();
+      }
+    }
   }
 }

@@ -4,6 +4,9 @@ import bridge.UsageException;
 import bridge.torch.DType;
 import bridge.torch.Generator;
 import bridge.torch.Tensor;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * The perturbations allowed: at most {@code epsilon} in this norm, and pixels stay in [0, 1].
@@ -24,15 +27,20 @@ public record Ball(Norm norm, double epsilon) {
   }
 
   /**
-   * For attacks whose steps have no published form in L1.
+   * For attacks that have a published form in some norms only.
    *
-   * @throws UsageException if this is L1
+   * @throws UsageException naming what there is in this norm, if it is none of these
    */
-  void refuseL1(String attack) {
-    if (norm == Norm.L1) {
+  void require(String attack, Norm... norms) {
+    if (!List.of(norms).contains(norm)) {
       throw new UsageException(
-          "%s has no published form in L1; choose norm linf or l2, or for l1 autoattack, apgd-ce, apgd-t, fab-t or square"
-              .formatted(attack));
+          "%s has no published form in %s; choose norm %s, or for norm %s %s"
+              .formatted(
+                  attack,
+                  norm,
+                  Stream.of(norms).map(Norm::text).collect(Collectors.joining(" or ")),
+                  norm.text(),
+                  String.join(", ", Attacks.names(norm))));
     }
   }
 

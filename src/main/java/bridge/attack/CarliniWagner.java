@@ -52,11 +52,7 @@ public record CarliniWagner(
   private static final double ADAM_EPSILON = 1e-8;
 
   public CarliniWagner {
-    if (ball.norm() != Norm.L2) {
-      throw new UsageException(
-          "cw-l2 looks for the smallest change in L2, found norm %s; choose norm l2, or cw30 for L∞, fab-t for L1"
-              .formatted(ball.norm()));
-    }
+    ball.require("cw-l2", Norm.L2);
     if (searches < 1 || iterations < 1 || !(learningRate > 0 && confidence >= 0 && constant > 0)) {
       throw new UsageException(
           "cw-l2 needs 1 search and 1 iteration or more, a learning rate and a constant above 0 and"
@@ -83,11 +79,11 @@ public record CarliniWagner(
   }
 
   @Override
-  public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
+  public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {
     try (Scope attack = Scope.open("cw-l2")) {
       Found found = away(network, images, labels);
       Tensor far = found.distances().gt(ball.epsilon()).view(-1, 1, 1, 1);
-      return attack.keep(far.where(images, found.images()));
+      return new Perturbed(attack.keep(far.where(images, found.images())));
     }
   }
 

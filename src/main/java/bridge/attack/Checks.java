@@ -68,8 +68,13 @@ public final class Checks {
     for (Attack component : attack.components()) {
       if (component instanceof Apgd apgd && classes < apgd.loss().classes()) {
         return Optional.of(
-            "%s has %d classes and %s compares the %d largest logits: it will be refused; run apgd-ce, fab and square instead"
-                .formatted(network.name(), classes, apgd.name(), apgd.loss().classes()));
+            "%s has %d classes and %s compares the %d largest logits: it will be refused; run %s instead"
+                .formatted(
+                    network.name(),
+                    classes,
+                    apgd.name(),
+                    apgd.loss().classes(),
+                    Apgd.FOR_FEW_CLASSES));
       }
     }
     if (attack.version() != AutoAttack.Version.RAND && classes <= Apgd.TARGETS) {
@@ -151,8 +156,8 @@ public final class Checks {
   }
 
   /**
-   * @param images how many images had no gradient; {@link AutoAttack.Report#zeroGradients}, summed
-   *     over batches
+   * @param images how many images had no gradient: {@link Perturbed#zeroGradients}, summed over
+   *     batches
    */
   public static Optional<String> zeroGradients(int images) {
     return images == 0

@@ -45,7 +45,7 @@ public record CwInfinity(
   }
 
   public CwInfinity {
-    ball.refuseL1(name);
+    ball.require(name, Norm.LINF, Norm.L2);
     if (steps < 0 || !(stepSize >= 0) || !(confidence >= 0)) {
       throw new UsageException(
           "%s needs steps, a step size and a confidence from 0 on, found %d steps of %s, confidence %s"
@@ -54,11 +54,16 @@ public record CwInfinity(
   }
 
   @Override
-  public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
+  public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {
     try (Scope attack = Scope.open("cw")) {
       Tensor begin = variant.start.point(images, ball, noise);
-      return attack.keep(ascend(network, images, labels, begin));
+      return new Perturbed(attack.keep(ascend(network, images, labels, begin)));
     }
+  }
+
+  @Override
+  public boolean randomStart() {
+    return variant.start != Start.NONE;
   }
 
   /** Climbs from a given point; with no steps this is the point, in the ball and in [0, 1]. */

@@ -9,6 +9,7 @@ import bridge.torch.NoGrad;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The fast adaptive boundary attack (Croce and Hein 2020, "Minimally distorted adversarial
@@ -25,7 +26,7 @@ import java.util.List;
  */
 public record Fab(String name, Ball ball, boolean targeted, int steps, int restarts)
     implements Attack {
-  private static final int STEPS = 100;
+  static final int STEPS = 100;
 
   /** The most that a step leans towards the image: α_max. */
   private static final double LEANING = 0.1;
@@ -60,12 +61,13 @@ public record Fab(String name, Ball ball, boolean targeted, int steps, int resta
     return new Fab("fab-t", ball, true, STEPS, 1);
   }
 
-  Fab withRestarts(int times) {
-    return new Fab(name, ball, targeted, steps, times);
+  @Override
+  public Optional<Attack> withRestarts(int times) {
+    return Optional.of(new Fab(name, ball, targeted, steps, times));
   }
 
   @Override
-  public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
+  public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {
     try (Scope attack = Scope.open("fab");
         Mode _ = Mode.eval(network)) {
       Survivors left = new Survivors(network, images, labels);
@@ -81,8 +83,14 @@ public record Fab(String name, Ball ball, boolean targeted, int steps, int resta
           }
         }
       }
-      return attack.keep(left.found());
+      return new Perturbed(attack.keep(left.found()));
     }
+  }
+
+  /** The first of its runs begins at the image itself. */
+  @Override
+  public boolean randomStart() {
+    return restarts > 1;
   }
 
   private Tensor start(Tensor images, Generator noise) {

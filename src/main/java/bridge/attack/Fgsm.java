@@ -11,7 +11,7 @@ import bridge.torch.Tensor;
  */
 public record Fgsm(Ball ball) implements Attack {
   public Fgsm {
-    ball.refuseL1("fgsm");
+    ball.require("fgsm", Norm.LINF, Norm.L2);
   }
 
   @Override
@@ -20,7 +20,7 @@ public record Fgsm(Ball ball) implements Attack {
   }
 
   @Override
-  public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
+  public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {
     return step().perturb(network, images, labels, noise);
   }
 

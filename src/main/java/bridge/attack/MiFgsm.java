@@ -25,7 +25,7 @@ public record MiFgsm(Ball ball, double stepSize, int steps, double decay) implem
   private static final double TINY = 1e-30;
 
   public MiFgsm {
-    ball.refuseL1("mifgsm");
+    ball.require("mifgsm", Norm.LINF, Norm.L2);
     if (steps < 0 || !(stepSize >= 0) || !(decay >= 0)) {
       throw new UsageException(
           "mifgsm needs steps, a step size and a decay from 0 on, found %d steps of %s, decay %s"
@@ -39,8 +39,8 @@ public record MiFgsm(Ball ball, double stepSize, int steps, double decay) implem
   }
 
   @Override
-  public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
-    return climb(network, Objectives.crossEntropy(network).with(labels), images);
+  public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {
+    return new Perturbed(climb(network, Objectives.crossEntropy(network).with(labels), images));
   }
 
   /** The targeted form: down the cross-entropy with {@code targets}, int64 [N]. */

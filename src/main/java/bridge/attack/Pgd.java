@@ -1,5 +1,6 @@
 package bridge.attack;
 
+
 import bridge.Options;
 import bridge.UsageException;
 import bridge.gradient.Objective;
@@ -30,7 +31,7 @@ public record Pgd(String name, Ball ball, double stepSize, int steps, Start star
   }
 
   public Pgd {
-    ball.refuseL1(name);
+    ball.require(name, Norm.LINF, Norm.L2);
     if (steps < 0 || !(stepSize >= 0)) {
       throw new UsageException(
           "an attack needs steps and a step size from 0 on, found %d steps of %s"
@@ -59,8 +60,14 @@ public record Pgd(String name, Ball ball, double stepSize, int steps, Start star
   }
 
   @Override
-  public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
-    return perturb(network, Objectives.crossEntropy(network).with(labels), images, noise);
+  public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {
+    return new Perturbed(
+        perturb(network, Objectives.crossEntropy(network).with(labels), images, noise));
+  }
+
+  @Override
+  public boolean randomStart() {
+    return start != Start.NONE;
   }
 
   /**

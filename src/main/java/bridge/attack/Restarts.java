@@ -25,33 +25,38 @@ public record Restarts(Attack attack, int times) implements Attack {
     }
   }
 
-  /**
-   * An attack with so many restarts, where it has any use for them: empty for one without a random
-   * start. AutoAttack's components do theirs themselves.
-   */
-  public static Optional<Attack> of(Attack attack, int times) {
-    return Optional.ofNullable(
-        switch (attack) {
-          case Restarts a -> new Restarts(a.attack(), times);
-          case Pgd a when a.start() != Start.NONE -> new Restarts(a, times);
-          case CwInfinity a when a.variant() != CwInfinity.Variant.CIARD -> new Restarts(a, times);
-          case Apgd a -> a.withRestarts(times);
-          case Fab a -> a.withRestarts(times);
-          case Square a -> new Square(a.name(), a.ball(), a.queries(), times, a.rescaled());
-          case null, default -> null;
-        });
-  }
-
   @Override
   public String name() {
     return "%s-r%d".formatted(attack.name(), times);
   }
 
   @Override
-  public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
+  public boolean randomStart() {
+    return attack.randomStart();
+  }
+
+  @Override
+  public boolean targeted() {
+    return attack.targeted();
+  }
+
+  @Override
+  public Optional<Attack> withRestarts(int others) {
+    return Optional.of(new Restarts(attack, others));
+  }
+
+  @Override
+  public void checkClasses(Network network) {
+    attack.checkClasses(network);
+  }
+
+  @Override
+  public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {
     try (Scope all = Scope.open("restarts");
         Mode _ = Mode.eval(network)) {
-      Tensor worst = attack.perturb(network, images, labels, noise);
+      Perturbed first = attack.perturb(network, images, labels, noise);
+      Tensor worst = first.images();
+      int zeroGradients = first.zeroGradients();
       for (int i = 1; i < times; i++) {
         Tensor rows = right(network, worst, labels);
         if (rows.size(0) == 0) {
@@ -59,10 +64,12 @@ public record Restarts(Attack attack, int times) implements Attack {
         }
         Tensor some = labels.indexSelect(0, rows);
         Tensor before = worst.indexSelect(0, rows);
-        Tensor now = attack.perturb(network, images.indexSelect(0, rows), some, noise);
-        worst = worst.copy().indexCopy_(0, rows, worse(network, some, before, now));
+        Perturbed again = attack.perturb(network, images.indexSelect(0, rows), some, noise);
+        Tensor worse = worse(network, some, before, again.images());
+        worst = worst.copy().indexCopy_(0, rows, worse);
+        zeroGradients = Math.max(zeroGradients, again.zeroGradients());
       }
-      return all.keep(worst);
+      return new Perturbed(all.keep(worst), zeroGradients);
     }
   }
 

@@ -92,8 +92,8 @@ public record Smoothing(double sigma, int selection, int estimation, double alph
                 .mul_(sigma)
                 .add_(images.unsqueeze(1))
                 .view(s[0] * now, s[1], s[2], s[3]);
-        Tensor said = network.logits(noisy).argmax(1).oneHot(classes);
-        counts.add_(said.view(s[0], now, classes).sum(1));
+        Tensor votes = network.logits(noisy).argmax(1).oneHot(classes);
+        counts.add_(votes.view(s[0], now, classes).sum(1));
       }
     }
     return counts;

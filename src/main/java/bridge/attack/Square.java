@@ -13,6 +13,7 @@ import bridge.torch.Tensor;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
@@ -56,7 +57,7 @@ public record Square(String name, Ball ball, int queries, int restarts, boolean 
   }
 
   @Override
-  public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
+  public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {
     try (Scope attack = Scope.open("square");
         Mode _ = Mode.eval(network);
         NoGrad _ = NoGrad.enter()) {
@@ -68,8 +69,19 @@ public record Square(String name, Ball ball, int queries, int restarts, boolean 
           left.take(search.broken, search.found);
         }
       }
-      return attack.keep(left.found());
+      return new Perturbed(attack.keep(left.found()));
     }
+  }
+
+  /** All of it is a search at random. */
+  @Override
+  public boolean randomStart() {
+    return true;
+  }
+
+  @Override
+  public Optional<Attack> withRestarts(int times) {
+    return Optional.of(new Square(name, ball, queries, times, rescaled));
   }
 
   /** The side of the squares at this query, in pixels, before the norm's own rules. */
@@ -108,7 +120,7 @@ public record Square(String name, Ball ball, int queries, int restarts, boolean 
 
     private final int drawsPerQuery;
 
-    /** {@link Square#bumps} of every side there is. */
+    /** {@link SquareBumps} of every side there is. */
     private final Map<Integer, Tensor> bumps = new HashMap<>();
 
     Search(Network network, Tensor images, Tensor labels, Generator noise) {
@@ -138,7 +150,7 @@ public record Square(String name, Ball ball, int queries, int restarts, boolean 
     }
 
     private Tensor bumps(int side) {
-      return Tensor.of(Square.bumps(ball.norm(), side), side, side).to(device);
+      return Tensor.of(SquareBumps.of(ball.norm(), side), side, side).to(device);
     }
 
     private float[] random(long count) {
@@ -317,52 +329,6 @@ public record Square(String name, Ball ball, int queries, int restarts, boolean 
         }
         return stay.size(0) > 0;
       }
-    }
-  }
-
-  /**
-   * Two bumps of opposite sign, one above the other, each falling off from its middle in concentric
-   * squares, and in L1 faster; length 1, Euclidean or in L1.
-   */
-  static float[] bumps(Norm norm, int side) {
-    double[] all = new double[side * side];
-    int upper = side / 2;
-    bump(norm, all, side, 0, upper, 1);
-    bump(norm, all, side, upper, side, -1);
-    double length = length(norm, all, 0, all.length);
-    float[] bumps = new float[all.length];
-    for (int i = 0; i < all.length; i++) {
-      bumps[i] = (float) (all[i] / length);
-    }
-    return bumps;
-  }
-
-  private static double length(Norm norm, double[] of, int from, int to) {
-    double sum = 0;
-    for (int i = from; i < to; i++) {
-      sum += norm == Norm.L1 ? Math.abs(of[i]) : of[i] * of[i];
-    }
-    return norm == Norm.L1 ? sum : Math.sqrt(sum);
-  }
-
-  /** One bump of length 1 over all columns and these rows. */
-  private static void bump(Norm norm, double[] into, int side, int from, int to, int sign) {
-    int rows = to - from;
-    int middle = side / 2;
-    int rings = Math.max(rows / 2, middle) + 1;
-    double[] height = new double[rings + 1];
-    for (int k = rings - 1; k >= 0; k--) {
-      height[k] = height[k + 1] + Math.pow(k + 1, norm == Norm.L1 ? -4 : -2);
-    }
-    for (int i = 0; i < rows; i++) {
-      for (int j = 0; j < side; j++) {
-        int ring = Math.max(Math.abs(i - rows / 2), Math.abs(j - middle));
-        into[(from + i) * side + j] = height[ring];
-      }
-    }
-    double length = length(norm, into, from * side, to * side);
-    for (int i = from * side; i < to * side; i++) {
-      into[i] *= sign / length;
     }
   }
 }

@@ -65,16 +65,6 @@ final class Survivors {
     }
   }
 
-  /** Takes over what another attack found in the same batch. */
-  void takeFrom(Survivors other) {
-    try (Scope _ = Scope.open("take")) {
-      Tensor right =
-          labels.zerosLike().indexCopy_(0, other.index, other.index.zerosLike().increment_());
-      Tensor broken = right.indexSelect(0, index).eq(0);
-      take(broken, other.found.indexSelect(0, index));
-    }
-  }
-
   /** The whole batch: adversarial where found, else clean. */
   Tensor found() {
     return found;

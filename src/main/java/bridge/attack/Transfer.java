@@ -18,7 +18,22 @@ public record Transfer(Attack attack, Network surrogate) implements Attack {
   }
 
   @Override
-  public Tensor perturb(Network network, Tensor images, Tensor labels, Generator noise) {
+  public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {
     return attack.perturb(surrogate, images, labels, noise);
+  }
+
+  @Override
+  public boolean randomStart() {
+    return attack.randomStart();
+  }
+
+  @Override
+  public boolean targeted() {
+    return attack.targeted();
+  }
+
+  @Override
+  public void checkClasses(Network network) {
+    attack.checkClasses(surrogate);
   }
 }

@@ -1,5 +1,6 @@
 package bridge.evaluate;
 
+import bridge.Json;
 import bridge.attack.Smoothing;
 import bridge.attack.Smoothing.Certificate;
 import bridge.data.Batch;
@@ -8,16 +9,15 @@ import bridge.model.Network;
 import bridge.torch.Generator;
 import bridge.torch.Scope;
 import bridge.torch.Seeds;
-import com.google.gson.Gson;
 import com.google.gson.JsonObject;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.BiConsumer;
 
 /** Randomised-smoothing certificates over a data set; see {@link Smoothing}. */
 public final class Certification {
   private static final String NAME = "smoothing";
-  private static final Gson JSON = new Gson();
 
   private Certification() {}
 
@@ -66,7 +66,7 @@ public final class Certification {
   /**
    * Certifies all images of the batches.
    *
-   * @param state null where none is kept
+   * @param state empty where none is kept
    * @param progress told the name and the images done
    */
   public static Result run(
@@ -74,7 +74,7 @@ public final class Certification {
       Smoothing smoothing,
       Batches batches,
       Seeds seeds,
-      EvaluationState state,
+      Optional<EvaluationState> state,
       BiConsumer<String, Integer> progress) {
     List<Certified> all = new ArrayList<>();
     double seconds = 0;
@@ -97,23 +97,25 @@ public final class Certification {
   }
 
   private static Lines lines(
-      Network network, Smoothing smoothing, Batch batch, Seeds seeds, EvaluationState state) {
+      Network network,
+      Smoothing smoothing,
+      Batch batch,
+      Seeds seeds,
+      Optional<EvaluationState> state) {
     String key = "%s of %s from %d".formatted(NAME, smoothing, batch.indices()[0]);
-    JsonObject known = state == null ? null : state.part(key, batch.step(), false);
-    if (known != null) {
-      return JSON.fromJson(known, Lines.class);
+    Optional<JsonObject> known = state.flatMap(kept -> kept.known(key, batch.step(), false));
+    if (known.isPresent()) {
+      return Json.GSON.fromJson(known.get(), Lines.class);
     }
     long began = System.nanoTime();
     Generator noise = Generator.on(batch.images().device(), seeds.derive(NAME, batch.indices()[0]));
-    List<Certificate> made = smoothing.certify(network, batch.images(), noise);
+    List<Certificate> certificates = smoothing.certify(network, batch.images(), noise);
     Lines lines =
         new Lines(
-            made.stream().mapToInt(Certificate::prediction).toArray(),
-            made.stream().mapToDouble(Certificate::radius).toArray(),
+            certificates.stream().mapToInt(Certificate::prediction).toArray(),
+            certificates.stream().mapToDouble(Certificate::radius).toArray(),
             (System.nanoTime() - began) / 1e9);
-    if (state != null) {
-      state.add(key, batch.step(), (JsonObject) JSON.toJsonTree(lines), null);
-    }
+    state.ifPresent(kept -> kept.add(key, batch.step(), Json.tree(lines), Optional.empty()));
     return lines;
   }
 }

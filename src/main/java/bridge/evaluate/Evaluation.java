@@ -3,12 +3,13 @@ package bridge.evaluate;
 import bridge.attack.Attack;
 import bridge.attack.Ball;
 import bridge.data.Batches;
-import bridge.evaluate.AttackNames.NamedAttack;
+import bridge.model.Mode;
 import bridge.model.Network;
 import bridge.torch.Seeds;
 import bridge.torch.Tensor;
 import com.google.gson.JsonObject;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 
@@ -67,11 +68,11 @@ public final class Evaluation {
     }
 
     public boolean isClean() {
-      return attack.equals(AttackNames.CLEAN);
+      return attack.equals(Trial.Clean.NAME);
     }
 
-    /** The same with another duration. */
-    Result lasting(double all) {
+    /** The last component's, as that of all of them. */
+    Result sumOf(List<Result> all) {
       return new Result(
           attack,
           images,
@@ -80,10 +81,10 @@ public final class Evaluation {
           worstCorrect,
           meanPerturbation,
           maxPerturbation,
-          all,
+          all.stream().mapToDouble(Result::seconds).sum(),
           labels,
           predictions,
-          components,
+          all,
           settings);
     }
 
@@ -92,16 +93,17 @@ public final class Evaluation {
     }
   }
 
-  private final Network network;
-  private final Ball ball;
-  private final Seeds seeds;
+  final Network network;
+  final Ball ball;
+  final Seeds seeds;
+
+  Optional<Network> surrogate = Optional.empty();
+  Optional<BiConsumer<String, Tensor>> images = Optional.empty();
+  Consumer<String> warnings = warning -> {};
 
   private int restarts = 1;
-  private int together = 1;
-  private Network surrogate;
-  private EvaluationState state;
-  private BiConsumer<String, Tensor> images;
-  private Consumer<String> warnings = warning -> {};
+  private int workers = 1;
+  private Optional<EvaluationState> state = Optional.empty();
 
   public Evaluation(Network network, Ball ball, Seeds seeds) {
     this.network = network;
@@ -120,20 +122,20 @@ public final class Evaluation {
    * threads of an operation: on the processor as many as it has cores, on CUDA 1, the default. The
    * network must be free of state in evaluation mode.
    */
-  public Evaluation together(int batches) {
-    together = batches;
+  public Evaluation workers(int batches) {
+    workers = batches;
     return this;
   }
 
   /** What {@code transfer} makes its images against. */
   public Evaluation surrogate(Network other) {
-    surrogate = other;
+    surrogate = Optional.of(other);
     return this;
   }
 
   /** Goes on from what is in there, and keeps every batch there once it is done. */
   public Evaluation state(EvaluationState folder) {
-    state = folder;
+    state = Optional.of(folder);
     return this;
   }
 
@@ -143,7 +145,7 @@ public final class Evaluation {
    * itself.
    */
   public Evaluation images(BiConsumer<String, Tensor> to) {
-    images = to;
+    images = Optional.of(to);
     return this;
   }
 
@@ -161,14 +163,14 @@ public final class Evaluation {
    */
   public List<Result> run(
       List<String> attacks, Batches batches, BiConsumer<String, Integer> progress) {
-    return run(batches, progress, AttackNames.parse(attacks, ball, restarts, surrogate != null));
+    return run(
+        batches, progress, AttackNames.parse(attacks, ball, restarts, surrogate.isPresent()));
   }
 
   /** As {@link #run}, with attacks of one's own; each has its name, and no more restarts. */
   public List<Result> against(List<Attack> attacks, Batches batches) {
-    List<NamedAttack> all =
-        attacks.stream().map(attack -> new NamedAttack(attack.name(), attack, false)).toList();
-    return run(batches, (attack, done) -> {}, all);
+    List<Trial> trials = attacks.stream().map(attack -> Trial.of(attack.name(), attack)).toList();
+    return run(batches, (attack, done) -> {}, trials);
   }
 
   /** The quick check of a training run: clean, and PGD of so many steps of ε/4. */
@@ -177,9 +179,23 @@ public final class Evaluation {
   }
 
   private List<Result> run(
-      Batches batches, BiConsumer<String, Integer> progress, List<NamedAttack> attacks) {
-    Run.Setup setup =
-        new Run.Setup(network, ball, seeds, surrogate, state, images, warnings, together);
-    return new Run(setup, batches, progress).all(attacks);
+      Batches batches, BiConsumer<String, Integer> progress, List<Trial> trials) {
+    trials.forEach(this::checkClasses);
+    int atOnce = Math.clamp(batches.stepsPerEpoch(), 1, workers);
+    try (Mode _ = Mode.eval(network);
+        Workers pool = new Workers(atOnce)) {
+      DataPass pass = new DataPass(batches, pool, state, images.isPresent());
+      return new EvaluationRun(this, pass, progress).all(trials);
+    }
+  }
+
+  /** Refuses at once what would be refused after hours. */
+  private void checkClasses(Trial trial) {
+    switch (trial) {
+      case Trial.Clean _ -> {}
+      case Trial.Attacked attacked -> attacked.attack().checkClasses(network);
+      case Trial.Transferred other -> other.attack().checkClasses(surrogate.orElseThrow());
+      case Trial.Ensemble ensemble -> ensemble.attack().checkClasses(network);
+    }
   }
 }

@@ -23,6 +23,7 @@ import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -39,7 +40,7 @@ public final class EvaluationState implements AutoCloseable {
   private final Path folder;
   private final FolderLock lock;
   private AppendedFile lines;
-  private final Map<String, JsonObject> parts = new HashMap<>();
+  private final Map<String, JsonObject> results = new HashMap<>();
 
   private EvaluationState(Path folder, FolderLock lock) {
     this.folder = folder;
@@ -106,7 +107,7 @@ public final class EvaluationState implements AutoCloseable {
       if (number == 1) {
         compare(json.get("settings"), settings);
       } else {
-        parts.put(key(json.get("attack").getAsString(), json.get("batch").getAsInt()), json);
+        results.put(key(json.get("attack").getAsString(), json.get("batch").getAsInt()), json);
       }
     }
     if (number == 0) {
@@ -152,13 +153,13 @@ public final class EvaluationState implements AutoCloseable {
   }
 
   /**
-   * What is known of an attack on a batch; null if nothing is.
+   * What is known of an attack on a batch.
    *
    * @param images whether its images are needed, too
    */
-  JsonObject part(String attack, int batch, boolean images) {
-    JsonObject part = parts.get(key(attack, batch));
-    return part != null && (!images || Files.exists(file(attack, batch))) ? part : null;
+  Optional<JsonObject> known(String attack, int batch, boolean images) {
+    return Optional.ofNullable(results.get(key(attack, batch)))
+        .filter(_ -> !images || Files.exists(file(attack, batch)));
   }
 
   /** The images kept of an attack on a batch, a copy in the caller's scope. */
@@ -176,20 +177,21 @@ public final class EvaluationState implements AutoCloseable {
   /**
    * Adds what an attack on a batch came to; it is on the disk when this returns.
    *
-   * @param images null where they are not kept
+   * @param images empty where they are not kept
    */
-  void add(String attack, int batch, JsonObject part, Tensor images) {
+  void add(String attack, int batch, JsonObject result, Optional<Tensor> images) {
     JsonObject line = new JsonObject();
     line.addProperty("attack", attack);
     line.addProperty("batch", batch);
-    part.entrySet().forEach(e -> line.add(e.getKey(), e.getValue()));
-    if (images != null) {
-      Path file = file(attack, batch);
-      Folders.create(file.getParent());
-      TensorFile.write(file, Map.of("images", images), Map.of());
-    }
+    result.entrySet().forEach(e -> line.add(e.getKey(), e.getValue()));
+    images.ifPresent(
+        perturbed -> {
+          Path file = file(attack, batch);
+          Folders.create(file.getParent());
+          TensorFile.write(file, Map.of("images", perturbed), Map.of());
+        });
     append(line);
-    parts.put(key(attack, batch), line);
+    results.put(key(attack, batch), line);
   }
 
   private void append(JsonObject line) {

@@ -5,45 +5,56 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
-import java.util.Objects;
 
 /** What one attack has come to so far, batch by batch. */
 final class Tally {
-  private final List<Part> parts = new ArrayList<>();
+  private final List<BatchResult> batches = new ArrayList<>();
   private final List<int[]> labels = new ArrayList<>();
 
-  void add(int[] labelled, Part part) {
+  void add(int[] labelled, BatchResult result) {
     labels.add(labelled);
-    parts.add(part);
+    batches.add(result);
   }
 
-  Part part(int batch) {
-    return parts.get(batch);
+  /** The same, for when the images themselves are freed. */
+  Tally withoutImages() {
+    Tally tally = new Tally();
+    for (int i = 0; i < batches.size(); i++) {
+      tally.add(labels.get(i), batches.get(i).withoutImages());
+    }
+    return tally;
   }
 
-  int images() {
+  BatchResult batch(int batch) {
+    return batches.get(batch);
+  }
+
+  /** Images so far. */
+  int count() {
     return labels.stream().mapToInt(l -> l.length).sum();
   }
 
   double seconds() {
-    return parts.stream().mapToDouble(Part::seconds).sum();
+    return batches.stream().mapToDouble(BatchResult::seconds).sum();
   }
 
   int outside() {
-    return parts.stream().mapToInt(Part::outside).sum();
+    return batches.stream().mapToInt(BatchResult::outside).sum();
   }
 
   int zeroGradients() {
-    return parts.stream().mapToInt(Part::zeroGradients).sum();
+    return batches.stream().mapToInt(BatchResult::zeroGradients).sum();
   }
 
-  double[] changes() {
-    return parts.stream().flatMapToDouble(part -> Arrays.stream(part.changes())).toArray();
+  double[] perturbations() {
+    return batches.stream()
+        .flatMapToDouble(result -> Arrays.stream(result.perturbations()))
+        .toArray();
   }
 
   /** The images of all batches; empty where they were not kept. */
-  List<Tensor> made() {
-    return parts.stream().map(Part::made).filter(Objects::nonNull).toList();
+  List<Tensor> images() {
+    return batches.stream().flatMap(result -> result.images().stream()).toList();
   }
 
   List<Integer> labels() {
@@ -51,13 +62,16 @@ final class Tally {
   }
 
   List<Integer> predictions() {
-    return parts.stream().flatMapToInt(part -> Arrays.stream(part.predictions())).boxed().toList();
+    return batches.stream()
+        .flatMapToInt(result -> Arrays.stream(result.predictions()))
+        .boxed()
+        .toList();
   }
 
   /** Which images of a batch are right. */
   BitSet right(int batch) {
     int[] labelled = labels.get(batch);
-    int[] predicted = parts.get(batch).predictions();
+    int[] predicted = batches.get(batch).predictions();
     BitSet right = new BitSet();
     for (int i = 0; i < labelled.length; i++) {
       right.set(i, labelled[i] == predicted[i]);
@@ -65,11 +79,16 @@ final class Tally {
     return right;
   }
 
+  /** The share of all images that are right, from 0 to 1. */
+  double accuracy() {
+    return count() == 0 ? 0 : (double) right().cardinality() / count();
+  }
+
   /** Which of all images are right. */
   BitSet right() {
     BitSet right = new BitSet();
     int from = 0;
-    for (int batch = 0; batch < parts.size(); batch++) {
+    for (int batch = 0; batch < batches.size(); batch++) {
       int first = from;
       right(batch).stream().forEach(i -> right.set(first + i));
       from += labels.get(batch).length;

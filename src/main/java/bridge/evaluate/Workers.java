@@ -6,6 +6,7 @@ import bridge.torch.Natives;
 import bridge.torch.Scope;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -16,49 +17,50 @@ import java.util.function.Supplier;
 /**
  * Threads that each work on a batch of their own, with their share of the processor's threads for
  * each operation. Small networks leave most of the threads of one operation without work; batches
- * side by side do not. A crew of one is the caller's own thread.
+ * side by side do not. One worker alone is the caller's own thread.
  */
-final class Crew implements AutoCloseable {
-  private final int members;
+final class Workers implements AutoCloseable {
+  private final int count;
   private final int threads;
-  private final ExecutorService pool;
+  private final Optional<ExecutorService> pool;
 
-  Crew(int members) {
-    this.members = members;
+  Workers(int count) {
+    this.count = count;
     this.threads = Natives.threads();
-    int share = Math.max(1, threads / members);
+    int share = Math.max(1, threads / count);
     this.pool =
-        members == 1
-            ? null
-            : Executors.newFixedThreadPool(
-                members,
-                work ->
-                    Thread.ofPlatform()
-                        .daemon()
-                        .name("bridge-evaluate")
-                        .unstarted(
-                            () -> {
-                              Natives.setThreads(share);
-                              work.run();
-                            }));
+        count == 1
+            ? Optional.empty()
+            : Optional.of(Executors.newFixedThreadPool(count, work -> thread(work, share)));
+  }
+
+  private static Thread thread(Runnable work, int share) {
+    return Thread.ofPlatform()
+        .daemon()
+        .name("bridge-evaluate")
+        .unstarted(
+            () -> {
+              Natives.setThreads(share);
+              work.run();
+            });
   }
 
   /** Batches that are worked on at the same time; close it before their scope. */
-  Wave wave() {
-    return new Wave();
+  Tasks tasks() {
+    return new Tasks();
   }
 
   /** Work on some batches. */
-  final class Wave implements AutoCloseable {
+  final class Tasks implements AutoCloseable {
     private final List<Future<?>> started = new ArrayList<>();
 
-    /** The next batches of an epoch, one for each member, in the innermost scope. */
+    /** The next batches of an epoch, one for each worker, in the innermost scope. */
     List<Batch> take(Batches.Epoch epoch) {
       List<Batch> taken = new ArrayList<>();
-      while (taken.size() < members && epoch.hasNext()) {
+      while (taken.size() < count && epoch.hasNext()) {
         Batch next = epoch.next();
         taken.add(
-            members == 1
+            count == 1
                 ? next
                 : new Batch(
                     next.images().copy(), next.labels().copy(), next.indices(), next.step()));
@@ -78,10 +80,10 @@ final class Crew implements AutoCloseable {
               return work.get();
             }
           };
-      if (pool == null) {
+      if (pool.isEmpty()) {
         return inside;
       }
-      Future<T> future = pool.submit(inside::get);
+      Future<T> future = pool.get().submit(inside::get);
       started.add(future);
       return () -> await(future);
     }
@@ -93,7 +95,7 @@ final class Crew implements AutoCloseable {
         try {
           await(future);
         } catch (RuntimeException | Error e) {
-          // whoever wanted the result has been told
+          // whoever wanted the result was given this
         }
       }
     }
@@ -124,9 +126,10 @@ final class Crew implements AutoCloseable {
 
   @Override
   public void close() {
-    if (pool != null) {
-      pool.close();
-      Natives.setThreads(threads);
-    }
+    pool.ifPresent(
+        executor -> {
+          executor.close();
+          Natives.setThreads(threads);
+        });
   }
 }
