@@ -3,6 +3,8 @@ package bridge.manual;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
+import com.google.googlejavaformat.java.Formatter;
+import com.google.googlejavaformat.java.FormatterException;
 import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.io.StringWriter;
@@ -18,7 +20,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The pages' Java compiles as it stands, and their JSON is JSON. */
+/** The pages' Java compiles as it stands and is formatted, and their JSON is JSON. */
 class SnippetsTest {
   private static final Pattern CLASS =
       Pattern.compile("^(?:public |final )*(?:class|record|interface) (\\w+)", Pattern.MULTILINE);
@@ -55,6 +57,11 @@ class SnippetsTest {
   }
 
   private void compile(String source) {
+    try {
+      assertEquals(new Formatter().formatSourceAndFixImports(source + "\n"), source + "\n");
+    } catch (FormatterException e) {
+      throw new AssertionError(e);
+    }
     JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
     StringWriter messages = new StringWriter();
     boolean fine =
