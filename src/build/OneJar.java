@@ -28,6 +28,9 @@ final class OneJar {
   private static final int ENTRY_HEADER = 46;
   private static final int LOCAL_HEADER = 30;
 
+  /** Stands where a number is too large for its 32 bits. */
+  private static final long ZIP64 = 0xffffffffL;
+
   private final Map<String, Path> written = new HashMap<>();
   private final List<ByteBuffer> directory = new ArrayList<>();
 
@@ -64,9 +67,9 @@ final class OneJar {
         int start = entries.position();
         int length =
             ENTRY_HEADER
-                + entries.getShort(start + 28)
-                + entries.getShort(start + 30)
-                + entries.getShort(start + 32);
+                + length(entries, start + 28)
+                + length(entries, start + 30)
+                + length(entries, start + 32);
         copy(entries.slice(start, length).order(ByteOrder.LITTLE_ENDIAN), from, jar, to);
         entries.position(start + length);
       }
@@ -87,7 +90,7 @@ final class OneJar {
 
   private void copy(ByteBuffer entry, FileChannel from, Path jar, FileChannel to)
       throws IOException {
-    byte[] bytes = new byte[entry.getShort(28)];
+    byte[] bytes = new byte[length(entry, 28)];
     entry.get(ENTRY_HEADER, bytes);
     String name = new String(bytes, UTF_8);
     if (unneeded(name)) {
@@ -102,11 +105,14 @@ final class OneJar {
     }
     long size = Integer.toUnsignedLong(entry.getInt(20));
     long local = Integer.toUnsignedLong(entry.getInt(42));
+    if (size == ZIP64 || local == ZIP64 || entry.getInt(24) == (int) ZIP64) {
+      throw new IOException(name + " in " + jar + " needs zip64, which is not read here");
+    }
     ByteBuffer header = read(from, local, LOCAL_HEADER);
     if (header.getInt(0) != LOCAL) {
       throw new IOException("no local header for " + name + " in " + jar);
     }
-    long data = local + LOCAL_HEADER + header.getShort(26) + header.getShort(28);
+    long data = local + LOCAL_HEADER + length(header, 26) + length(header, 28);
 
     // Sizes and checksum go into both headers, so no data descriptor (flag 8) follows the data.
     ByteBuffer kept =
@@ -122,7 +128,11 @@ final class OneJar {
     write(to, header);
     write(to, ByteBuffer.wrap(bytes));
     for (long done = 0; done < size; ) {
-      done += from.transferTo(data + done, size - done, to);
+      long copied = from.transferTo(data + done, size - done, to);
+      if (copied <= 0) {
+        throw new IOException("%s is cut short inside %s".formatted(jar, name));
+      }
+      done += copied;
     }
   }
 
@@ -131,7 +141,7 @@ final class OneJar {
     for (ByteBuffer entry : directory) {
       write(to, entry);
     }
-    if (to.position() > 0xffffffffL || directory.size() > 0xffff) {
+    if (to.position() > ZIP64 || directory.size() > 0xffff) {
       throw new IOException(
           "too large for a jar without zip64: "
               + to.position()
@@ -159,6 +169,11 @@ final class OneJar {
   /** Files that every jar has one of, for people: the first one stays. */
   private static boolean described(String name) {
     return name.startsWith("META-INF/") && !name.startsWith("META-INF/services/");
+  }
+
+  /** An unsigned 16-bit number. */
+  private static int length(ByteBuffer bytes, int at) {
+    return Short.toUnsignedInt(bytes.getShort(at));
   }
 
   private static ByteBuffer read(FileChannel from, long position, int length) throws IOException {

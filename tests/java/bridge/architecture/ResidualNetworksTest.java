@@ -83,6 +83,7 @@ class ResidualNetworksTest {
     "wrn-34-10, 100, 46218164",
     "wrn-34-10:subblock=true, 100, 48320276",
     "wrn-34-20, 10, 184531674",
+    "'wrn-34-20:subblock=true,bias=false', 10, 192883056",
     "wrn-22-6, 100, 9693108",
     "dm-wrn-22-6, 100, 9693108",
     "dm-wrn-70-16, 10, 266796506",
@@ -110,6 +111,8 @@ class ResidualNetworksTest {
       dm-preactresnet34:width=4,normalise=cifar100 | 3 | 32 | logits
       wrn-10-1 | 1 | 28 | fc
       wrn-16-2:subblock=true | 3 | 64 | fc
+      wrn-10-1:bias=false | 3 | 28 | fc
+      wrn-10-1:subblock=true,bias=false,cosine=true | 3 | 32 | fc
       dm-wrn-10-1 | 1 | 28 | logits
       dm-wrn-16-2:activation=relu | 3 | 64 | logits
       densenet121:growth=2 | 1 | 28 | linear
@@ -174,9 +177,12 @@ class ResidualNetworksTest {
     network.modules().get(network.penultimate()).tap(feature::add);
     Tensor logits = network.apply(images(channels, size));
     assertArrayEquals(new long[] {BATCH, CLASSES}, logits.sizes());
-    Map<String, Tensor> own = network.parameters();
+    Tensor x = feature.getFirst().flatten(1);
+    Tensor weight = network.parameters().get(head + ".weight");
     Tensor again =
-        feature.getFirst().flatten(1).linear(own.get(head + ".weight"), own.get(head + ".bias"));
+        text.contains("cosine=true") // features and weights on the unit sphere
+            ? x.div(x.norm2Keep(1)).linear(weight.div(weight.norm2Keep(1)), null)
+            : x.linear(weight, network.parameters().get(head + ".bias"));
     assertArrayEquals(logits.toFloats(), again.toFloats(), 1e-6f);
   }
 
@@ -235,6 +241,10 @@ class ResidualNetworksTest {
             "dm-wrn-10-2:normalise=none",
             "dm-wrn-10-2:normalise=none,activation=relu"),
         fits("dm-wrn-10-2", 3));
+    assertEquals(
+        List.of(
+            "wrn-16-2:subblock=true,bias=false", "wrn-16-2:subblock=true,bias=false,cosine=true"),
+        fits("wrn-16-2:subblock=true,bias=false", 3));
     assertEquals(List.of("densenet-cifar"), fits("densenet121:growth=12", 3));
     assertEquals(List.of("resnet34:width=4"), fits("resnet34:width=4", 3));
   }
@@ -268,7 +278,7 @@ class ResidualNetworksTest {
         "dm-preactresnet18:width=4 | width=4,activation=swish,normalise=none | 2",
         "preactresnet18:width=4 | width=4,shortcut=raw,bn=false | 3",
         "preactresnet50:width=4 | width=4,shortcut=activated | 3",
-        "wrn-10-1 | subblock=false | 3"
+        "wrn-10-1 | subblock=false,bias=true,cosine=false | 3"
       })
   void theDefaultsAreTheUsualOnes(String text, String options, int channels) {
     assertArrayEquals(
@@ -280,7 +290,8 @@ class ResidualNetworksTest {
     "dm-wrn-10-1, activation=relu",
     "dm-wrn-10-1, normalise=cifar100",
     "dm-wrn-10-1, normalise=none",
-    "preactresnet18:width=4, shortcut=activated"
+    "preactresnet18:width=4, shortcut=activated",
+    "wrn-10-1:bias=false, cosine=true"
   })
   void anOptionThatNoTensorTellsChangesTheLogits(String text, String option) {
     float[] usual = logits(text, 3, 28);
@@ -360,6 +371,8 @@ class ResidualNetworksTest {
         "dm-wrn-4-2 | the depth of a wide ResNet must be 6n + 4 such as 16, 28, 34 or 70, found 4",
         "wrn-28-0 | unknown architecture wrn-28-0; did you mean wrn-28-10?",
         "wrn-28-10:subblock=1 | model wrn-28-10.subblock must be true or false, found \"1\"",
+        "wrn-28-10:cosine=true | model wrn-28-10.cosine=true is for a last layer without a bias;"
+            + " add bias=false",
         "preactresnet18:shortcut=rav | must be one of RAW, ACTIVATED, found rav; did you mean RAW?",
         "dm-wrn-10-1:normalise=mnist | normalise=mnist is for images of 1 channels, but the data"
             + " has 3; use cifar10",

@@ -53,6 +53,7 @@ public final class Architectures {
     return ALL.stream().flatMap(f -> f.offered().stream()).toList();
   }
 
+  /** Whether a name is one of a network here, offered or only possible. */
   public static boolean has(String name) {
     return family(name).isPresent();
   }
@@ -166,10 +167,12 @@ public final class Architectures {
       List<String> unexpected,
       List<String> misshapen) {
 
+    /** Whether every tensor is there, in its shape, and no other. */
     public boolean exact() {
       return differences() == 0;
     }
 
+    /** How many tensors are missing, unexpected or of another shape. */
     public int differences() {
       return missing.size() + unexpected.size() + misshapen.size();
     }

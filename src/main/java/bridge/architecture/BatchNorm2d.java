@@ -7,7 +7,9 @@ import bridge.torch.Tensor;
  * running ones by a tenth (the variance unbiased); in evaluation it uses these and changes nothing.
  */
 public final class BatchNorm2d extends Module {
+  /** How far a batch moves the running statistics: PyTorch's default. */
   public static final double MOMENTUM = 0.1;
+
   static final double EPS = 1e-5;
 
   private final Tensor weight;
@@ -16,6 +18,7 @@ public final class BatchNorm2d extends Module {
   private final Tensor runningVar;
   private final Tensor batches;
 
+  /** Weights 1, biases 0, running mean 0 and variance 1. */
   public BatchNorm2d(Init init, int channels) {
     weight = parameter("weight", init.constant(1, channels));
     bias = parameter("bias", init.constant(0, channels));

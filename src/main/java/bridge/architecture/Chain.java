@@ -28,7 +28,7 @@ final class Chain extends Architecture {
   }
 
   /** Ends with the mean over all positions and this layer. */
-  Chain end(String name, Linear head) {
+  Chain end(String name, Module head) {
     return then(POOL, new AveragePool()).flatten().then(name, head);
   }
 

@@ -9,11 +9,11 @@ public final class Linear extends Module {
 
   /**
    * @param weight [out, in]
-   * @param bias [out]
+   * @param bias [out]; null for none
    */
   Linear(Tensor weight, Tensor bias) {
     this.weight = parameter("weight", weight);
-    this.bias = parameter("bias", bias);
+    this.bias = bias == null ? null : parameter("bias", bias);
   }
 
   /** Uniform in ±1/√in, PyTorch's default. */

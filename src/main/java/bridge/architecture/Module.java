@@ -36,26 +36,31 @@ public abstract class Module {
     return y.copy();
   }
 
+  /** Registers what is trained and saved; it gets gradients from now on. */
   protected final Tensor parameter(String name, Tensor value) {
     parameters.put(name, value.requiresGrad_(true));
     return value;
   }
 
+  /** Registers what is saved but not trained. */
   protected final Tensor buffer(String name, Tensor value) {
     buffers.put(name, value);
     return value;
   }
 
+  /** Registers what is neither, but must move and last with the network. */
   protected final Tensor constant(Tensor value) {
     constants.add(value);
     return value;
   }
 
+  /** Registers a piece under its part of the path. */
   protected final <M extends Module> M child(String name, M module) {
     children.put(name, module);
     return module;
   }
 
+  /** Whether it is in training mode, as it is at first. */
   public final boolean training() {
     return training;
   }

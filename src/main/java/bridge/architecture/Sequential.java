@@ -10,6 +10,7 @@ public final class Sequential extends Module {
 
   Sequential() {}
 
+  /** Steps named 0, 1, 2 …, as PyTorch names them. */
   public Sequential(List<? extends Module> steps) {
     steps.forEach(step -> add(Integer.toString(this.steps.size()), step));
   }

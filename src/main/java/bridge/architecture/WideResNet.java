@@ -15,7 +15,9 @@ final class WideResNet {
   /**
    * The class of TRADES, MART, IAD and many more. With {@code subblock=true} it has a fourth group,
    * {@code sub_block1}, as long as the first and never used, as TRADES's own files have it: it is
-   * loaded and saved, but no gradient reaches it, so training leaves it as it is.
+   * loaded and saved, but no gradient reaches it, so training leaves it as it is. With {@code
+   * bias=false} the last layer has none, and with {@code cosine=true} as well it is a {@link
+   * CosineLinear}, as Pang et al. 2020 have it.
    */
   static final Family TRADES =
       new Family(
@@ -58,9 +60,21 @@ final class WideResNet {
         .then("block3", group(init, style, "layer", numbers, 2))
         .then("bn1", new BatchNorm2d(init, out))
         .then("relu", new Operation(style.activation()))
-        .end(
-            "fc",
-            new Linear(init.uniform(out, data.classes(), out), init.constant(0, data.classes())));
+        .end("fc", head(init, out, data.classes(), options));
+  }
+
+  private static Module head(Init init, int in, int classes, Options options) {
+    boolean bias = options.flag("bias", true);
+    boolean cosine = options.flag("cosine", false);
+    if (bias && cosine) {
+      throw new UsageException(
+          "%s=true is for a last layer without a bias; add bias=false"
+              .formatted(options.path("cosine")));
+    }
+    Tensor weight = init.uniform(in, classes, in);
+    return cosine
+        ? new CosineLinear(weight)
+        : new Linear(weight, bias ? init.constant(0, classes) : null);
   }
 
   private static Architecture deepMind(Init init, Dimensions data, int[] numbers, Options options) {
@@ -108,9 +122,13 @@ final class WideResNet {
   }
 
   private static List<Family.Guess> tradesGuesses(Shapes shapes) {
-    return List.of(
+    Family.Guess guess =
         guess("wrn", shapes, "block1.layer.%d.conv1.weight")
-            .option("subblock", shapes.has("sub_block1.layer.0.conv1.weight"), false));
+            .option("subblock", shapes.has("sub_block1.layer.0.conv1.weight"), false)
+            .option("bias", shapes.has("fc.bias") || !shapes.has("fc.weight"), true);
+    return guess.text().contains("bias=false")
+        ? List.of(guess, guess.option("cosine", true, false))
+        : List.of(guess);
   }
 
   private static List<Family.Guess> deepMindGuesses(Shapes shapes) {

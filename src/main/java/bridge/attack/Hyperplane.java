@@ -13,7 +13,7 @@ import bridge.torch.Tensor;
  * climbs to it and is exact after finitely many steps; the public code sorts all pixels and
  * searches the pieces instead. For L1 the pixels of the largest |w| go all the way r, one after the
  * other, and the last of them as far as it takes. For L2 and L1 the public code leaves pixels with
- * |w| < 1e-8 where they are.
+ * |w| &lt; 1e-8 where they are.
  */
 final class Hyperplane {
   private static final double TINY = 1e-30;

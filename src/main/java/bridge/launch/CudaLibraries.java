@@ -50,10 +50,13 @@ public final class CudaLibraries {
   }
 
   /**
+   * A library that CUDA needs, and where it is.
+   *
    * @param library its file name, such as {@code libcudart.so.13}
    * @param folder where it lies, null if it was not found
    */
   public record Found(String library, Path folder) {
+    /** Whether it was found nowhere. */
     public boolean missing() {
       return folder == null;
     }

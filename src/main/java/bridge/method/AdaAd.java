@@ -27,8 +27,8 @@ import java.util.Optional;
  *
  * <p>Source: github.com/boyellow/AdaAD, main.py and AT_helper.py. Its KL is the mean over batch and
  * classes on CIFAR-10, CODE's default, and batchmean on CIFAR-100, as in the paper and PAPER's
- * default. CODE runs the student on x first, even where α is 1, then on x'; PAPER on x only for α <
- * 1.
+ * default. CODE runs the student on x first, even where α is 1, then on x'; PAPER on x only for α
+ * &lt; 1.
  */
 final class AdaAd implements Method {
   record Settings(double alpha, Reference reference, Reduction reduction)

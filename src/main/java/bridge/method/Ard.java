@@ -28,8 +28,8 @@ import bridge.torch.Tensor;
  * batch and classes, so less than the paper's by the number of classes: reduction MEAN is CODE's
  * default, BATCHMEAN is PAPER's, and that of the ARD in github.com/ZFancy/IAD, ARD.py, whose T is
  * 1. CODE runs the student on x' first, then on x even where α is 1, which moves the batch
- * statistics; PAPER does so only for α < 1. The attack of both scripts works in training mode, from
- * UNIFORM_UNCLAMPED.
+ * statistics; PAPER does so only for α &lt; 1. The attack of both scripts works in training mode,
+ * from UNIFORM_UNCLAMPED.
  */
 final class Ard implements Method {
   record Settings(double temperature, double alpha, Reference reference, Reduction reduction)

@@ -13,8 +13,8 @@ import java.util.regex.Pattern;
 
 /**
  * What a user calls a model: {@code ARCH}, {@code ARCH@CHECKPOINT}, a TorchScript file, or a
- * state_dict whose {@link ModelCard} names its architecture. ARCH is a name of {@link
- * Models#ARCHITECTURES}, with options after a colon: {@code resnet20:width=8}.
+ * state_dict whose {@link ModelCard} names its architecture. ARCH is one of {@link
+ * Architectures#names}, with options after a colon: {@code resnet20:width=8}.
  */
 public sealed interface ModelSpec {
 

@@ -58,6 +58,7 @@ public record Device(int index) {
     return torch.cuda_is_available() ? (int) torch.cuda_device_count() : 0;
   }
 
+  /** Whether it is a CUDA device; else it is the processor. */
   public boolean isCuda() {
     return index >= 0;
   }

@@ -91,42 +91,52 @@ public final class Memory implements AutoCloseable {
     return new Memory(segment.asSlice(offset, bytes), null);
   }
 
+  /** How many bytes there are. */
   public long size() {
     return segment.byteSize();
   }
 
+  /** The byte at this offset, from 0 to 255. */
   public int getUByte(long at) {
     return segment.get(ValueLayout.JAVA_BYTE, at) & 0xff;
   }
 
+  /** The 32-bit number at this offset in bytes. */
   public int getInt(long at) {
     return segment.get(INT, at);
   }
 
+  /** The 64-bit number at this offset in bytes. */
   public long getLong(long at) {
     return segment.get(LONG, at);
   }
 
+  /** The float at this offset in bytes. */
   public float getFloat(long at) {
     return segment.get(FLOAT, at);
   }
 
+  /** Writes the lowest 8 bits at this offset. */
   public void setByte(long at, int value) {
     segment.set(ValueLayout.JAVA_BYTE, at, (byte) value);
   }
 
+  /** Writes the lowest 16 bits at this offset in bytes. */
   public void setShort(long at, int value) {
     segment.set(SHORT, at, (short) value);
   }
 
+  /** Writes 32 bits at this offset in bytes. */
   public void setInt(long at, int value) {
     segment.set(INT, at, value);
   }
 
+  /** Writes 64 bits at this offset in bytes. */
   public void setLong(long at, long value) {
     segment.set(LONG, at, value);
   }
 
+  /** Writes a float at this offset in bytes. */
   public void setFloat(long at, float value) {
     segment.set(FLOAT, at, value);
   }

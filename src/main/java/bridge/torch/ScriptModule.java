@@ -132,10 +132,12 @@ public final class ScriptModule {
     return modules.keySet().stream().filter(path -> !path.isEmpty()).toList();
   }
 
+  /** What is trained, by state_dict name. */
   public Map<String, Tensor> parameters() {
     return parameters;
   }
 
+  /** What is saved but not trained, by state_dict name. */
   public Map<String, Tensor> buffers() {
     return buffers;
   }
@@ -145,10 +147,12 @@ public final class ScriptModule {
     return stateDict;
   }
 
+  /** Whether it is in training mode. */
   public boolean training() {
     return root.is_training();
   }
 
+  /** Switches it and all its submodules to training or evaluation. */
   public void train(boolean on) {
     root.train(on);
   }
