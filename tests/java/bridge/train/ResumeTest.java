@@ -1,7 +1,7 @@
 package bridge.train;
 
-
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -9,6 +9,7 @@ import bridge.UsageException;
 import bridge.method.Methods;
 import bridge.train.TinyRuns.Heard;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -147,6 +148,27 @@ final class ResumeTest {
                               e.file(), r.attack(), r.correct(), r.images(), r.maxPerturbation())));
     }
     return all;
+  }
+
+  /** Settings that there were not yet had what are their defaults now; 1/10 is 0.1. */
+  @Test
+  void aRunBegunByAnOlderVersionGoesOn() throws IOException {
+    JsonObject recipe = TinyRuns.recipe(images, "method.name=pgd-at", "attack.epsilon=\"1/10\"");
+    Path run = folder.resolve("run");
+    TinyRuns.run(recipe, run, 2, new Heard());
+    Path file = run.resolve("recipe.json");
+    JsonObject before = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+    assertNotNull(before.getAsJsonObject("method").remove("cleanPass"));
+    assertNotNull(before.getAsJsonObject("optimizer").remove("nesterov"));
+    assertNotNull(before.remove("average"));
+    before.getAsJsonObject("attack").addProperty("epsilon", 0.1);
+    Files.writeString(file, before.toString());
+    assertEquals(Trainer.Outcome.STEPS_DONE, TinyRuns.run(recipe, run, 4, new Heard()).outcome());
+
+    before.getAsJsonObject("method").addProperty("cleanPass", true);
+    Files.writeString(file, before.toString());
+    var e = assertThrows(UsageException.class, () -> TinyRuns.run(recipe, run, 5, new Heard()));
+    assertTrue(e.getMessage().contains("method.cleanPass was true, now false"), e.getMessage());
   }
 
   /** When states are saved changes nothing: after every step, or as the clock says. */

@@ -1,15 +1,17 @@
 package bridge.train;
 
+import bridge.Json;
+import bridge.Options;
 import bridge.UsageException;
 import bridge.files.FolderLock;
 import bridge.files.Reason;
 import bridge.files.WholeFile;
-import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
+import com.google.gson.JsonPrimitive;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -114,7 +116,7 @@ public final class RunFolder implements AutoCloseable {
           .orElse(null);
     }
     if (before == null || now == null || !before.isJsonObject() || !now.isJsonObject()) {
-      return Objects.equals(before, now) ? null : "%s was %s, now %s".formatted(path, before, now);
+      return same(before, now) ? null : "%s was %s, now %s".formatted(path, before, now);
     }
     var keys = new java.util.LinkedHashSet<>(before.getAsJsonObject().keySet());
     keys.addAll(now.getAsJsonObject().keySet());
@@ -131,16 +133,25 @@ public final class RunFolder implements AutoCloseable {
     return null;
   }
 
+  /** Whether two settings mean the same: {@code "8/255"} is a number. */
+  private static boolean same(JsonElement a, JsonElement b) {
+    return Objects.equals(a, b)
+        || (isText(a) || isText(b)) && number(a) == number(b); // NaN, no number, is never the same
+  }
+
+  private static boolean isText(JsonElement value) {
+    return value instanceof JsonPrimitive primitive && primitive.isString();
+  }
+
+  private static double number(JsonElement value) {
+    return value instanceof JsonPrimitive primitive
+        ? Options.parse(primitive.getAsString())
+        : Double.NaN;
+  }
+
   /** Writes a JSON file, whole or not at all. */
   public void writeJson(String name, JsonElement json) {
-    String text =
-        new GsonBuilder()
-            .setPrettyPrinting()
-            .disableHtmlEscaping()
-            .serializeSpecialFloatingPointValues()
-            .create()
-            .toJson(json);
-    WholeFile.write(file(name), text + "\n");
+    WholeFile.write(file(name), Json.write(json) + "\n");
   }
 
   /**
