@@ -1,6 +1,5 @@
 package bridge.train;
 
-
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -54,11 +53,12 @@ final class TeacherPrecisionTest {
           {"name": "ca-mkd", "ensemble": "EBKD", "beta": 50} | method.beta above 0 trains through the teachers' classifiers
           """)
   void methodsThatNeedTheTeachersGradientAreRefused(String method, String reason) {
+    String teacher = "teachers=[{\"model\": \"models/fmnist-vgg.pt\", \"precision\": \"%s\"}]";
     assertEquals(
-        "teachers[1].precision must be FLOAT32, since %s, found BFLOAT16; remove it"
+        "teachers[0].precision must be FLOAT32, since %s, found BFLOAT16; remove it"
             .formatted(reason),
-        refused(recipe("method=" + method, TEACHERS)));
-    Recipe.from(recipe("method=" + method, TEACHERS, "teachers[1].precision=FLOAT32"));
+        refused(recipe("method=" + method, teacher.formatted("bfloat16"))));
+    Recipe.from(recipe("method=" + method, teacher.formatted("float32")));
   }
 
   @ParameterizedTest
