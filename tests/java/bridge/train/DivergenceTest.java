@@ -9,7 +9,7 @@ import bridge.checkpoint.StateDict;
 import bridge.checkpoint.TensorFile;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
-import bridge.train.TinyRuns.Heard;
+import bridge.train.TinyRuns.RecordingListener;
 import com.google.gson.JsonObject;
 import java.nio.file.Files;
 import java.util.List;
@@ -29,7 +29,8 @@ final class DivergenceTest extends TinyRunTest {
     Recipes.set(recipe, "epochs=9");
     var e =
         assertThrows(
-            TrainingException.class, () -> TinyRuns.run(recipe, out, Long.MAX_VALUE, new Heard()));
+            TrainingException.class,
+            () -> TinyRuns.run(recipe, out, Long.MAX_VALUE, new RecordingListener()));
     assertTrue(e.getMessage().contains("is no finite number at epoch "), e.getMessage());
     assertTrue(e.getMessage().contains("optimizer.learningRate"), e.getMessage());
     assertTrue(
@@ -48,7 +49,7 @@ final class DivergenceTest extends TinyRunTest {
     boolean ended = false;
     for (int at = 1; at <= 9 * TinyRuns.STEPS_PER_EPOCH && !ended; at++) {
       try {
-        TinyRuns.run(recipe, out, at, new Heard());
+        TinyRuns.run(recipe, out, at, new RecordingListener());
       } catch (TrainingException e) {
         ended = true;
       }

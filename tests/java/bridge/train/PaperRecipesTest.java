@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import bridge.method.Methods;
 import bridge.method.parts.Teacher;
 import bridge.model.ModelSpec;
-import bridge.train.TinyRuns.Heard;
+import bridge.train.TinyRuns.RecordingListener;
 import com.google.gson.JsonObject;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
@@ -98,11 +98,11 @@ final class PaperRecipesTest {
     Recipes.set(recipe, "attack.steps=3");
     Recipes.set(recipe, "select.validation=2");
     Recipes.set(recipe, "method.featStartEpoch=1");
-    Heard heard = new Heard();
+    RecordingListener recorded = new RecordingListener();
     Path out = folder.resolve("run");
-    assertEquals(Trainer.Outcome.STEPS_DONE, TinyRuns.run(recipe, out, 2, heard).outcome());
-    assertEquals(2, heard.losses.size());
-    for (Map<String, Double> loss : heard.losses) {
+    assertEquals(Trainer.Outcome.STEPS_DONE, TinyRuns.run(recipe, out, 2, recorded).outcome());
+    assertEquals(2, recorded.losses.size());
+    for (Map<String, Double> loss : recorded.losses) {
       assertEquals(Set.of("total", "adv", "nat", "ce", "featAdv", "featNat"), loss.keySet());
       assertTrue(
           loss.values().stream().allMatch(v -> Double.isFinite(v) && v >= 0), loss.toString());
@@ -182,11 +182,11 @@ final class PaperRecipesTest {
   }
 
   private void runs(JsonObject recipe, int steps) {
-    Heard heard = new Heard();
+    RecordingListener recorded = new RecordingListener();
     Path out = folder.resolve("run");
-    assertEquals(Trainer.Outcome.STEPS_DONE, TinyRuns.run(recipe, out, steps, heard).outcome());
-    assertEquals(steps, heard.losses.size());
-    for (Map<String, Double> loss : heard.losses) {
+    assertEquals(Trainer.Outcome.STEPS_DONE, TinyRuns.run(recipe, out, steps, recorded).outcome());
+    assertEquals(steps, recorded.losses.size());
+    for (Map<String, Double> loss : recorded.losses) {
       assertTrue(loss.size() > 1, loss.toString());
       assertTrue(loss.values().stream().allMatch(Double::isFinite), loss.toString());
     }

@@ -49,7 +49,7 @@ final class PaperSettingsTest {
         Recipe recipe = Recipe.from(Recipes.load(name));
         assertEquals(data + ":data/" + data, recipe.data(), name);
         assertEquals(student, recipe.student.model(), name);
-        assertEquals(epochs, recipe.epochs(), name);
+        assertEquals(epochs, recipe.epochs, name);
         assertEquals(milestones, text(recipe.schedule.milestones()), name);
         assertEquals(0.1, recipe.schedule.gamma(), name);
         JsonObject optimizer = recipe.resolved().getAsJsonObject("optimizer");
@@ -63,7 +63,7 @@ final class PaperSettingsTest {
         assertEquals(mode, recipe.attack().mode(), name);
         assertEquals(new bridge.data.Augment(4, true), recipe.augment, name);
         int batch = method.equals("ard") && data.equals("cifar100") ? 256 : 128;
-        assertEquals(batch, recipe.batch(), name);
+        assertEquals(batch, recipe.batch, name);
       }
     }
   }
@@ -105,7 +105,7 @@ final class PaperSettingsTest {
     assertEquals("tiny-imagenet:data/tiny-imagenet", recipe.data());
     String student = pattern.replaceFirst(".*-\\*-", "");
     assertEquals(student, recipe.student.model().replaceFirst(":.*", ""));
-    assertEquals(epochs, recipe.epochs());
+    assertEquals(epochs, recipe.epochs);
     assertEquals(milestones, text(recipe.schedule.milestones()));
     assertEquals(gamma, recipe.schedule.gamma());
     assertEquals(name.startsWith("drkd") ? 1 : 0, recipe.schedule.warmup());
@@ -121,7 +121,7 @@ final class PaperSettingsTest {
     assertEquals(start, recipe.attack().start());
     assertEquals(mode, recipe.attack().mode());
     assertEquals(new bridge.data.Augment(pad, true), recipe.augment);
-    assertEquals(128, recipe.batch());
+    assertEquals(128, recipe.batch);
   }
 
   private static String text(double[] milestones) {
@@ -146,7 +146,7 @@ final class PaperSettingsTest {
         double start = name.startsWith("kd-swa") ? 56 : recipe.schedule.milestones()[0] + 1;
         assertEquals(start, recipe.average.startEpoch(), name);
         int images = 100_000 - (name.startsWith("kd-swa") ? recipe.select.validation() : 0);
-        assertEquals(Math.ceilDiv(images, recipe.batch()), recipe.average.batches(), name);
+        assertEquals(Math.ceilDiv(images, recipe.batch), recipe.average.batches(), name);
       }
       String description = json.get("description").getAsString();
       assertTrue(description.matches(".*commits? [0-9a-f]{7}.*"), name);
@@ -164,8 +164,8 @@ final class PaperSettingsTest {
       assertEquals(8.0 / 255, recipe.attack().ball().epsilon(), name);
       assertEquals(2.0 / 255, recipe.attack().stepSize(), name);
       assertEquals(10, recipe.attack().steps(), name);
-      assertEquals(128, recipe.batch(), name);
-      assertEquals(name.contains("cifar") ? 300 : 200, recipe.epochs(), name);
+      assertEquals(128, recipe.batch, name);
+      assertEquals(name.contains("cifar") ? 300 : 200, recipe.epochs, name);
       assertEquals(3, recipe.teachers.size(), name);
       assertEquals(new bridge.data.Augment(4, true), recipe.augment, name);
     }

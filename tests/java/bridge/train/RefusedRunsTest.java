@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import bridge.UsageException;
-import bridge.train.TinyRuns.Heard;
+import bridge.train.TinyRuns.RecordingListener;
 import com.google.gson.JsonObject;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -20,7 +20,7 @@ final class RefusedRunsTest extends TinyRunTest {
     var e =
         assertThrows(
             UsageException.class,
-            () -> TinyRuns.run(TinyRuns.recipe(images, sets), out, 1, new Heard()));
+            () -> TinyRuns.run(TinyRuns.recipe(images, sets), out, 1, new RecordingListener()));
     assertEquals(1, e.getMessage().lines().count(), e.getMessage());
     assertFalse(Files.exists(out), "nothing is left of a run that never began");
     return e.getMessage();
@@ -46,8 +46,10 @@ final class RefusedRunsTest extends TinyRunTest {
             .startsWith("unknown key method.beta"));
     assertTrue(
         refused("method.name=pgdat").startsWith("unknown method pgdat; did you mean pgd-at?"));
-    assertTrue(refused("method.name=sa-mdrad").contains("needs at least one teacher"));
-    assertTrue(refused("method.name=pgd-at", TEACHERS).contains("uses no teachers, found 2"));
+    assertTrue(
+        refused("method.name=sa-mdrad")
+            .contains("takes one or more finished teachers, found none"));
+    assertTrue(refused("method.name=pgd-at", TEACHERS).contains("takes no teachers, found 2"));
     assertEquals(
         "select.validation must be less than the 64 training images, found 64",
         refused("method.name=standard", "select.validation=64"));
@@ -80,7 +82,7 @@ final class RefusedRunsTest extends TinyRunTest {
 
   @Test
   void aFolderWithARunIsNotOverwritten() throws IOException {
-    TinyRuns.run(TinyRuns.recipe(images, "method.name=standard"), out, 1, new Heard());
+    TinyRuns.run(TinyRuns.recipe(images, "method.name=standard"), out, 1, new RecordingListener());
     Set<String> before = files(out);
     var e = assertThrows(UsageException.class, () -> RunFolder.open(out, false));
     assertTrue(e.getMessage().contains("already holds a run; continue it with --resume"));
@@ -90,8 +92,8 @@ final class RefusedRunsTest extends TinyRunTest {
   @Test
   void aSecondTrainerInTheFolderIsRefused() {
     JsonObject recipe = TinyRuns.recipe(images, "method.name=standard");
-    Heard heard =
-        new Heard() {
+    RecordingListener recorded =
+        new RecordingListener() {
           @Override
           public void step(Step step) {
             super.step(step);
@@ -99,8 +101,8 @@ final class RefusedRunsTest extends TinyRunTest {
             assertTrue(e.getMessage().startsWith("run folder " + out + " is in use"));
           }
         };
-    TinyRuns.run(recipe, out, 2, heard);
-    assertEquals(2, heard.steps.size());
+    TinyRuns.run(recipe, out, 2, recorded);
+    assertEquals(2, recorded.steps.size());
     RunFolder again = RunFolder.open(out, true); // free again
     again.close();
     again.close();
@@ -111,7 +113,9 @@ final class RefusedRunsTest extends TinyRunTest {
     Files.createDirectories(out);
     assertThrows(
         UsageException.class,
-        () -> TinyRuns.run(TinyRuns.recipe(images, "method.name=sa-mdrad"), out, 1, new Heard()));
+        () ->
+            TinyRuns.run(
+                TinyRuns.recipe(images, "method.name=sa-mdrad"), out, 1, new RecordingListener()));
     assertTrue(Files.isDirectory(out));
     assertEquals(Set.of(".lock"), files(out));
   }

@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import bridge.UsageException;
 import bridge.torch.Natives;
 import bridge.torch.Scope;
-import bridge.train.TinyRuns.Heard;
+import bridge.train.TinyRuns.RecordingListener;
 import com.google.gson.JsonObject;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,21 +28,22 @@ final class TrainerMemoryTest extends TinyRunTest {
             TEACHERS,
             "average={\"name\": \"EMA\"}",
             "epochs=1");
-    TinyRuns.run(recipe, folder.resolve("warm"), Long.MAX_VALUE, new Heard());
+    TinyRuns.run(recipe, folder.resolve("warm"), Long.MAX_VALUE, new RecordingListener());
     long before = Scope.alive();
-    TinyRuns.run(recipe, out, Long.MAX_VALUE, new Heard());
+    TinyRuns.run(recipe, out, Long.MAX_VALUE, new RecordingListener());
     assertEquals(before, Scope.alive());
     Recipes.set(recipe, "method.name=mdrad");
     assertThrows(
-        UsageException.class, () -> TinyRuns.run(recipe, folder.resolve("wrong"), 1, new Heard()));
+        UsageException.class,
+        () -> TinyRuns.run(recipe, folder.resolve("wrong"), 1, new RecordingListener()));
     assertEquals(before, Scope.alive());
   }
 
   @Test
   void stepsAndEpochsLeaveNothingAlive() {
     List<Long> alive = new ArrayList<>();
-    Heard heard =
-        new Heard() {
+    RecordingListener recorded =
+        new RecordingListener() {
           @Override
           public void step(Step step) {
             super.step(step);
@@ -58,7 +59,7 @@ final class TrainerMemoryTest extends TinyRunTest {
             "epochs=3"),
         out,
         Long.MAX_VALUE,
-        heard);
+        recorded);
     // from the second step on, when momentum, sums and the like are there, all steps are alike
     Set<Long> after = new TreeSet<>(alive.subList(1, alive.size()));
     assertEquals(1, after.size(), alive.toString());
@@ -76,8 +77,8 @@ final class TrainerMemoryTest extends TinyRunTest {
     int window = 500;
     int windows = 4;
     List<Long> resident = new ArrayList<>();
-    Heard heard =
-        new Heard() {
+    RecordingListener recorded =
+        new RecordingListener() {
           @Override
           public void step(Step step) {
             if (step.step() >= warm && (step.step() - warm) % window == 0) {
@@ -89,7 +90,7 @@ final class TrainerMemoryTest extends TinyRunTest {
         TinyRuns.recipe(images, "method.name=pgd-at", "epochs=1000", "select.every=1000"),
         out,
         warm + windows * window,
-        heard);
+        recorded);
     assertEquals(windows + 1, resident.size());
     long growth =
         IntStream.range(0, windows)

@@ -14,7 +14,7 @@ import bridge.torch.Device;
 import bridge.torch.Scope;
 import bridge.torch.Seeds;
 import bridge.torch.Tensor;
-import bridge.train.TinyRuns.Heard;
+import bridge.train.TinyRuns.RecordingListener;
 import com.google.gson.JsonObject;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -30,7 +30,7 @@ final class TrainerTest extends TinyRunTest {
   @Test
   void aRunLeavesItsFilesAndNoOthers() throws IOException {
     JsonObject recipe = TinyRuns.recipe(images, "method.name=pgd-at");
-    var ran = TinyRuns.run(recipe, out, Long.MAX_VALUE, new Heard());
+    var ran = TinyRuns.run(recipe, out, Long.MAX_VALUE, new RecordingListener());
     assertEquals(Trainer.Outcome.FINISHED, ran.outcome());
     assertEquals(
         Set.of(
@@ -69,7 +69,7 @@ final class TrainerTest extends TinyRunTest {
   @Test
   void lastStudentIsTheStatesStudent() {
     JsonObject recipe = TinyRuns.recipe(images, "method.name=standard");
-    TinyRuns.run(recipe, out, Long.MAX_VALUE, new Heard());
+    TinyRuns.run(recipe, out, Long.MAX_VALUE, new RecordingListener());
     try (Scope _ = Scope.open("test");
         TensorFile state = TensorFile.read(out.resolve("last/state.safetensors"));
         StateDict last = Checkpoints.read(out.resolve("last.pth"))) {
@@ -86,7 +86,7 @@ final class TrainerTest extends TinyRunTest {
   void averagedStudentsAreWrittenAndTheTrainedOneGoesOn() {
     JsonObject recipe =
         TinyRuns.recipe(images, "method.name=standard", "average={\"name\": \"EMA\"}");
-    TinyRuns.run(recipe, out, Long.MAX_VALUE, new Heard());
+    TinyRuns.run(recipe, out, Long.MAX_VALUE, new RecordingListener());
     try (Scope _ = Scope.open("test");
         TensorFile state = TensorFile.read(out.resolve("last/state.safetensors"));
         StateDict last = Checkpoints.read(out.resolve("last.pth"))) {
@@ -99,40 +99,40 @@ final class TrainerTest extends TinyRunTest {
 
   @Test
   void lossTermsAddUpAndTheEpochsAreTheStepsMean() {
-    Heard heard = new Heard();
+    RecordingListener recorded = new RecordingListener();
     TinyRuns.run(
         TinyRuns.recipe(images, "method={\"name\": \"sa-mdrad\", \"featStartEpoch\": 2}", TEACHERS),
         out,
         Long.MAX_VALUE,
-        heard);
-    assertEquals(Set.of("total", "adv", "nat", "ce"), heard.losses.get(0).keySet());
+        recorded);
+    assertEquals(Set.of("total", "adv", "nat", "ce"), recorded.losses.get(0).keySet());
     assertEquals(
         Set.of("total", "adv", "nat", "ce", "featAdv", "featNat"),
-        heard.losses.get(TinyRuns.STEPS_PER_EPOCH).keySet());
-    for (Map<String, Double> loss : heard.losses) {
+        recorded.losses.get(TinyRuns.STEPS_PER_EPOCH).keySet());
+    for (Map<String, Double> loss : recorded.losses) {
       double sum = loss.values().stream().mapToDouble(v -> v).sum() - loss.get("total");
       assertEquals(loss.get("total"), sum, 1e-5 * sum);
     }
     double mean = 0; // 54 images: six batches of 8, one of 6
     for (int i = 0; i < TinyRuns.STEPS_PER_EPOCH; i++) {
-      mean += heard.losses.get(i).get("total") * (i < 6 ? 8 : 6) / 54;
+      mean += recorded.losses.get(i).get("total") * (i < 6 ? 8 : 6) / 54;
     }
-    assertEquals(mean, heard.epochLosses.get(0).get("total"), 1e-9);
-    assertTrue(heard.epochs.get(0).contains("fmnist-vgg.weight"), heard.epochs.get(0));
+    assertEquals(mean, recorded.epochLosses.get(0).get("total"), 1e-9);
+    assertTrue(recorded.epochs.get(0).contains("fmnist-vgg.weight"), recorded.epochs.get(0));
   }
 
   @Test
   void withoutHeldOutImagesTheLastStudentIsTheBest() throws IOException {
     JsonObject recipe =
         TinyRuns.recipe(images, "method.name=standard", "select.validation=0", "epochs=1");
-    var ran = TinyRuns.run(recipe, out, Long.MAX_VALUE, new Heard());
+    var ran = TinyRuns.run(recipe, out, Long.MAX_VALUE, new RecordingListener());
     assertEquals(-1, Files.mismatch(out.resolve("best.pth"), out.resolve("last.pth")));
     assertEquals(ran.students().get(0).results(), ran.students().get(1).results());
   }
 
   @Test
   void aTorchScriptStudentTrains() {
-    Heard heard = new Heard();
+    RecordingListener recorded = new RecordingListener();
     TinyRuns.run(
         TinyRuns.recipe(
             images,
@@ -143,9 +143,9 @@ final class TrainerTest extends TinyRunTest {
             "optimizer.learningRate=0.02"),
         out,
         Long.MAX_VALUE,
-        heard);
-    double first = heard.epochLosses.get(0).get("total");
-    double last = heard.epochLosses.get(2).get("total");
+        recorded);
+    double first = recorded.epochLosses.get(0).get("total");
+    double last = recorded.epochLosses.get(2).get("total");
     assertTrue(last < 0.9 * first, "loss from %f to %f".formatted(first, last));
     try (Scope _ = Scope.open("test");
         StateDict best = Checkpoints.read(out.resolve("best.pth"));
