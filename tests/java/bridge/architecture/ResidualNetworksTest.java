@@ -204,7 +204,7 @@ class ResidualNetworksTest extends SmallArchitecturesTest {
     Conv2d conv = Conv2d.same(Init.of(new Seeds(1), Device.CPU), 1, 1, 3, 2);
     try (NoGrad _ = NoGrad.enter()) {
       conv.parameters().get("weight").zero_();
-      conv.parameters().get("weight").narrow(2, 1, 1).narrow(3, 1, 1).fill_(1);
+      conv.parameters().get("weight").narrow(2, 1, 1).narrow(3, 1, 1).zero_().add_(1);
       Tensor x = Tensor.arange(16, Device.CPU).to(DType.FLOAT32).view(1, 1, 4, 4);
       assertArrayEquals(new float[] {5, 7, 13, 15}, conv.apply(x).toFloats());
     }

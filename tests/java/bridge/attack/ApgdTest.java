@@ -62,8 +62,8 @@ class ApgdTest extends ShortAttacksTest {
     Apgd attack = Apgd.crossEntropy(new Ball(Norm.L1, 0.2));
     Tensor made = attack.highestLoss(linear(weight, 0), images, labels, Samples.noise(11));
     Tensor best = images.copy();
-    best.narrow(2, 3, 1).narrow(3, 2, 1).fill_(0.6);
-    best.narrow(2, 3, 1).narrow(3, 3, 1).fill_(0.4);
+    best.narrow(2, 3, 1).narrow(3, 2, 1).zero_().add_(0.6);
+    best.narrow(2, 3, 1).narrow(3, 3, 1).zero_().add_(0.4);
     assertArrayEquals(best.toFloats(), made.toFloats(), 2e-3f);
   }
 

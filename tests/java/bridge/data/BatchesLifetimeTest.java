@@ -32,7 +32,6 @@ class BatchesLifetimeTest extends NoiseBatchesTest {
     assertThrows(IllegalArgumentException.class, () -> Batches.over(set, new int[] {SIZE}));
     assertThrows(IllegalArgumentException.class, () -> Batches.over(set, new int[] {-1}));
     assertThrows(IllegalArgumentException.class, () -> batches().batchSize(0));
-    assertThrows(IllegalArgumentException.class, () -> batches().threads(0));
     Batches batches = batches().build();
     try (Scope _ = Scope.open("test")) {
       assertThrows(IllegalArgumentException.class, () -> batches.epoch(1, 7));
@@ -64,7 +63,7 @@ class BatchesLifetimeTest extends NoiseBatchesTest {
   void noTensorAndNoThreadStays() {
     take(batches(), 1, 0);
     long alive = Scope.alive();
-    try (Batches batches = batches().threads(2).build()) {
+    try (Batches batches = batches().build()) {
       for (int epoch = 1; epoch < 20; epoch++) {
         take(batches, epoch, 0);
       }

@@ -11,7 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** Batches: which images, in which order, whatever the threads. */
+/** Batches: which images, and in which order. */
 class BatchesTest extends NoiseBatchesTest {
   @Test
   void withoutShufflingImagesComeInTheirOrder() {
@@ -41,14 +41,6 @@ class BatchesTest extends NoiseBatchesTest {
         assertEquals((i & 0xff) / 255f, images[i]);
       }
     }
-  }
-
-  @Test
-  void lastSmallerBatchIsLeftOutOnRequest() {
-    List<Copy> copies = take(batches().dropLast(true), 1, 0);
-    assertEquals(5, copies.size());
-    assertEquals(20, indices(copies).size());
-    assertEquals(0, take(batches().batchSize(24).dropLast(true), 1, 0).size());
   }
 
   @Test
@@ -116,14 +108,6 @@ class BatchesTest extends NoiseBatchesTest {
         assertSame(whole, take(batches, 2, 0));
         assertThrows(IllegalStateException.class, abandoned::next);
       }
-    }
-  }
-
-  @Test
-  void numberOfThreadsChangesNothing() {
-    List<Copy> one = take(batches().shuffle(true).augment(AUGMENT), 1, 0);
-    for (int threads : new int[] {2, 3, 8}) {
-      assertSame(one, take(batches().shuffle(true).augment(AUGMENT).threads(threads), 1, 0));
     }
   }
 

@@ -77,7 +77,8 @@ class FitNetsTest extends SmallBatchTest {
     double bound = 1 / Math.sqrt(fanIn);
     assertTrue(weight.abs().max().item() <= bound);
     assertTrue(weight.abs().max().item() > 0.9 * bound);
-    assertEquals(0, regressor.buffers().get("bn.running_var").eq(Tensor.scalar(1)).sum().item());
+    assertEquals(
+        0, regressor.buffers().get("bn.running_var").eq(Tensor.of(new float[] {1})).sum().item());
   }
 
   @Test

@@ -100,8 +100,8 @@ final class GoldenLossCase {
   }
 
   private Loss loss() {
-    Tensor x = Tensor.scalar(0);
-    Tensor moved = Tensor.scalar(1);
+    Tensor x = Tensor.of(new float[] {0});
+    Tensor moved = Tensor.of(new float[] {1});
     GivenNetwork student =
         new GivenNetwork("the student")
             .says(x, leaves.get("student_clean"))

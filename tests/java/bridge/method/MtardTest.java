@@ -45,8 +45,8 @@ class MtardTest extends ScopedTest {
 
   @BeforeEach
   void answer() {
-    x = Tensor.scalar(0);
-    moved = Tensor.scalar(1);
+    x = Tensor.of(new float[] {0});
+    moved = Tensor.of(new float[] {1});
     student.says(x, logits(0.3, 0.2, -0.4)).says(moved, logits(0.1, 0.5, -0.2));
     robust.says(moved, logits(1, 0.5, 0));
     accurate.says(x, logits(4, 1, -1));
