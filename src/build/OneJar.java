@@ -93,15 +93,8 @@ final class OneJar {
     byte[] bytes = new byte[length(entry, 28)];
     entry.get(ENTRY_HEADER, bytes);
     String name = new String(bytes, UTF_8);
-    if (unneeded(name)) {
+    if (unneeded(name) || isWritten(name, jar)) {
       return;
-    }
-    Path other = written.putIfAbsent(name, jar);
-    if (other != null) {
-      if (name.endsWith("/") || described(name)) {
-        return;
-      }
-      throw new IOException("both " + other + " and " + jar + " hold " + name);
     }
     long size = Integer.toUnsignedLong(entry.getInt(20));
     long local = Integer.toUnsignedLong(entry.getInt(42));
@@ -134,6 +127,15 @@ final class OneJar {
       }
       done += copied;
     }
+  }
+
+  /** Whether an earlier jar gave an entry of this name, which only some may share. */
+  private boolean isWritten(String name, Path jar) throws IOException {
+    Path other = written.putIfAbsent(name, jar);
+    if (other != null && !name.endsWith("/") && !described(name)) {
+      throw new IOException("both " + other + " and " + jar + " hold " + name);
+    }
+    return other != null;
   }
 
   private void finish(FileChannel to) throws IOException {

@@ -10,24 +10,18 @@ import bridge.UsageException;
 import bridge.torch.Device;
 import bridge.torch.Generator;
 import bridge.torch.NoGrad;
-import bridge.torch.Scope;
-import bridge.torch.Seeds;
 import bridge.torch.Tensor;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** MobileNetV2, VGG, ShuffleNetV2, RepVGG and the vision transformer. */
-class ConvolutionalNetworksTest {
-  private static final int CLASSES = 7;
-
+class ConvolutionalNetworksTest extends SmallArchitecturesTest {
   /** Narrow networks of every kind and option: name, channels, image size, last layer. */
   private static final String MEMBERS =
       """
@@ -47,28 +41,7 @@ class ConvolutionalNetworksTest {
       vit-b16:image=32,patch=4,depth=2,width=64 | 3 | 64 | head
       """;
 
-  private Scope scope;
-
-  @BeforeEach
-  void open() {
-    scope = Scope.open("test");
-  }
-
-  @AfterEach
-  void close() {
-    scope.close();
-  }
-
-  private static Architecture build(String text, int channels, int size) {
-    String[] parts = text.split(":", 2);
-    return Architectures.build(
-        parts[0],
-        Architectures.options(text, parts.length == 1 ? null : parts[1]),
-        new Dimensions(channels, CLASSES, size),
-        Init.of(new Seeds(3), Device.CPU));
-  }
-
-  private static Tensor images(int channels, int size) {
+  private static Tensor fourImages(int channels, int size) {
     Generator generator = Generator.on(Device.CPU, 5);
     return Tensor.uniform(0, 1, generator, Device.CPU, 4, channels, size, size);
   }
@@ -119,11 +92,11 @@ class ConvolutionalNetworksTest {
   @ParameterizedTest
   @CsvSource(delimiter = '|', textBlock = MEMBERS)
   void nothingNeededIsOverwritten(String text, int channels, int size) {
-    Architecture network = build(text, channels, size);
+    Architecture network = drawn(text, channels, size);
     network.modules().values().stream()
         .filter(Dropout.class::isInstance)
         .forEach(dropout -> dropout.train(false));
-    Tensor x = images(channels, size);
+    Tensor x = fourImages(channels, size);
     Tensor logits = network.apply(x);
     Map<String, float[]> gradients = gradients(network, logits);
     network.modules().values().forEach(m -> m.tap(_ -> {}));
@@ -131,7 +104,7 @@ class ConvolutionalNetworksTest {
     assertArrayEquals(logits.toFloats(), tapped.toFloats());
     gradients(network, tapped)
         .forEach((name, g) -> assertArrayEquals(gradients.get(name), g, name));
-    assertArrayEquals(images(channels, size).toFloats(), x.toFloats());
+    assertArrayEquals(fourImages(channels, size).toFloats(), x.toFloats());
   }
 
   /** Of the cross-entropy with class 1. */
@@ -146,10 +119,10 @@ class ConvolutionalNetworksTest {
   @ParameterizedTest
   @CsvSource(delimiter = '|', textBlock = MEMBERS)
   void theLogitsFollowFromThePenultimateFeature(String text, int channels, int size, String head) {
-    Architecture network = build(text, channels, size);
+    Architecture network = drawn(text, channels, size);
     List<Tensor> feature = new ArrayList<>();
     network.modules().get(network.penultimate()).tap(feature::add);
-    Tensor logits = network.apply(images(channels, size));
+    Tensor logits = network.apply(fourImages(channels, size));
     assertArrayEquals(new long[] {4, CLASSES}, logits.sizes());
     Map<String, Tensor> own = network.parameters();
     Tensor again =
@@ -161,10 +134,10 @@ class ConvolutionalNetworksTest {
   @ParameterizedTest
   @CsvSource(delimiter = '|', textBlock = MEMBERS)
   void oneTrainingStepMovesEveryParameter(String text, int channels, int size) {
-    Architecture network = build(text, channels, size);
+    Architecture network = drawn(text, channels, size);
     Map<String, float[]> before = new LinkedHashMap<>();
     network.parameters().forEach((name, p) -> before.put(name, p.toFloats()));
-    gradients(network, network.apply(images(channels, size)));
+    gradients(network, network.apply(fourImages(channels, size)));
     try (NoGrad _ = NoGrad.enter()) {
       network.parameters().values().forEach(p -> p.add_(p.grad(), -1e6));
     }
@@ -188,21 +161,21 @@ class ConvolutionalNetworksTest {
     "vit-b16:width=64, transformer.embeddings transformer.encoder.layer.11.attn.out head"
   })
   void everySubmoduleIsUnderItsPublicPath(String text, String paths) {
-    Architecture network = build(text, 3, 32);
+    Architecture network = drawn(text, 3, 32);
     Map<String, Module> modules = network.modules();
     List<String> seen = new ArrayList<>();
     for (String path : paths.split(" ")) {
       modules.get(path).tap(_ -> seen.add(path));
     }
-    network.apply(images(3, 32));
+    network.apply(fourImages(3, 32));
     assertEquals(List.of(paths.split(" ")), seen);
   }
 
   @Test
   void dropoutDrawsInTrainingOnly() {
     for (String text : List.of("mobilenetv2-chenyaofo:width=0.125", "vit-b16:depth=1,width=64")) {
-      Architecture network = build(text, 3, 32);
-      Tensor x = images(3, 32);
+      Architecture network = drawn(text, 3, 32);
+      Tensor x = fourImages(3, 32);
       assertFalse(Arrays.equals(network.apply(x).toFloats(), network.apply(x).toFloats()), text);
       network.train(false);
       assertArrayEquals(network.apply(x).toFloats(), network.apply(x).toFloats(), text);
@@ -211,15 +184,15 @@ class ConvolutionalNetworksTest {
 
   @Test
   void chenyaofosNetworksStartLikeTorchvisions() {
-    Map<String, Tensor> vgg = build("vgg11-bn", 3, 32).parameters();
+    Map<String, Tensor> vgg = drawn("vgg11-bn", 3, 32).parameters();
     assertEquals(0.01, deviation(vgg.get("classifier.0.weight")), 1e-4);
     assertEquals(Math.sqrt(2 / (512 * 9.0)), deviation(vgg.get("features.18.weight")), 1e-4);
     assertEquals(0, vgg.get("features.0.bias").abs().max().item());
     assertEquals(0, vgg.get("classifier.6.bias").abs().max().item());
-    Map<String, Tensor> other = build("vgg11-kuangliu", 3, 32).parameters();
+    Map<String, Tensor> other = drawn("vgg11-kuangliu", 3, 32).parameters();
     double bound = 1 / Math.sqrt(27);
     assertEquals(bound, other.get("features.0.bias").abs().max().item(), 0.1 * bound);
-    Map<String, Tensor> vit = build("vit-b16:depth=1", 3, 32).parameters();
+    Map<String, Tensor> vit = drawn("vit-b16:depth=1", 3, 32).parameters();
     Tensor fc1 = vit.get("transformer.encoder.layer.0.ffn.fc1.weight");
     bound = Math.sqrt(6.0 / (768 + 3072));
     assertEquals(bound, fc1.abs().max().item(), 1e-3 * bound);
@@ -238,7 +211,7 @@ class ConvolutionalNetworksTest {
   })
   void aFusedRepVggComputesWhatItsBranchesDo(String text, int channels, int size) {
     try (NoGrad _ = NoGrad.enter()) {
-      Architecture branches = build(text, channels, size);
+      Architecture branches = drawn(text, channels, size);
       Generator generator = Generator.on(Device.CPU, 8);
       branches
           .stateDict()
@@ -249,14 +222,14 @@ class ConvolutionalNetworksTest {
                 }
               });
       branches.train(false);
-      Architecture fused = build(text + ",deploy=true", channels, size);
+      Architecture fused = drawn(text + ",deploy=true", channels, size);
       fused.train(false);
       Map<String, Tensor> tensors = RepVgg.deploy(branches.stateDict());
       Map<String, Tensor> own = fused.stateDict();
       assertEquals(List.copyOf(own.keySet()), List.copyOf(tensors.keySet()));
       own.forEach((name, t) -> t.copy_(tensors.get(name)));
-      Tensor expected = branches.apply(images(channels, size));
-      Tensor found = fused.apply(images(channels, size));
+      Tensor expected = branches.apply(fourImages(channels, size));
+      Tensor found = fused.apply(fourImages(channels, size));
       double largest = expected.abs().max().item();
       assertEquals(0, found.sub(expected).abs().max().item(), 1e-5 * largest);
     }
@@ -272,12 +245,12 @@ class ConvolutionalNetworksTest {
 
   @Test
   void onlyATrainingFormCanBeFused() {
-    Map<String, Tensor> other = build("resnet8", 3, 32).stateDict();
+    Map<String, Tensor> other = drawn("resnet8", 3, 32).stateDict();
     UsageException e = assertThrows(UsageException.class, () -> RepVgg.deploy(other));
     assertEquals(
         "the tensors are of no RepVGG in training form: stage0.rbr_dense.conv.weight is missing",
         e.getMessage());
-    Map<String, Tensor> torn = new LinkedHashMap<>(build("repvgg-a0", 3, 32).stateDict());
+    Map<String, Tensor> torn = new LinkedHashMap<>(drawn("repvgg-a0", 3, 32).stateDict());
     torn.remove("stage2.1.rbr_identity.bias");
     e = assertThrows(UsageException.class, () -> RepVgg.deploy(torn));
     assertTrue(e.getMessage().endsWith(": stage2.1.rbr_identity.bias is missing"));
@@ -286,11 +259,11 @@ class ConvolutionalNetworksTest {
   @Test
   void aVisionTransformerResizesWhatIsOfAnotherSize() {
     String text = "vit-b16:image=32,patch=8,depth=1,width=64";
-    Architecture network = build(text, 3, 28);
+    Architecture network = drawn(text, 3, 28);
     network.train(false);
-    Tensor x = images(3, 28);
+    Tensor x = fourImages(3, 28);
     assertArrayEquals(network.apply(x.resize(32, 32)).toFloats(), network.apply(x).toFloats());
-    Map<String, Tensor> larger = build("vit-b16:patch=8,depth=1,width=64", 3, 64).stateDict();
+    Map<String, Tensor> larger = drawn("vit-b16:patch=8,depth=1,width=64", 3, 64).stateDict();
     assertEquals(65, larger.get("transformer.embeddings.position_embeddings").size(1));
   }
 
@@ -314,7 +287,7 @@ class ConvolutionalNetworksTest {
         "vit-b16:deph=3 | 32 | unknown key model vit-b16.deph; did you mean depth?"
       })
   void whatCannotBeIsSaidInOneLine(String text, int size, String message) {
-    UsageException e = assertThrows(UsageException.class, () -> build(text, 3, size));
+    UsageException e = assertThrows(UsageException.class, () -> drawn(text, 3, size));
     assertTrue(e.getMessage().contains(message), e.getMessage());
     assertEquals(1, e.getMessage().lines().count());
   }

@@ -164,7 +164,7 @@ class L1ProjectionTest {
   void whatIsAllowedStays() {
     Tensor images = Samples.random(3, 4, 1, 6, 6);
     Tensor inside = images.copy();
-    inside.narrow(3, 0, 1).fill_(0.5);
+    inside.narrow(3, 0, 1).zero_().add_(0.5);
     float[] projected = L1Projection.allowed(inside, images, 5).toFloats();
     assertArrayEquals(inside.toFloats(), projected, 1e-7f);
     assertArrayEquals(images.toFloats(), L1Projection.allowed(images, images, 5).toFloats());

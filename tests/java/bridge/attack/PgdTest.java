@@ -3,7 +3,6 @@ package bridge.attack;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -12,15 +11,10 @@ import bridge.UsageException;
 import bridge.gradient.Objective;
 import bridge.loss.Losses;
 import bridge.model.Network;
-import bridge.torch.Scope;
 import bridge.torch.Tensor;
 import com.google.gson.JsonParser;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -30,31 +24,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What holds for projected gradient ascent whatever the network, the start and the norm. */
-class PgdTest {
-  private Scope scope;
-
-  @BeforeEach
-  void open() {
-    scope = Scope.open("test");
-  }
-
-  @AfterEach
-  void close() {
-    scope.close();
-  }
-
-  private static Pgd pgd(Norm norm, double epsilon, double stepSize, int steps, Start start) {
-    return new Pgd("pgd", new Ball(norm, epsilon), stepSize, steps, start, Pgd.NetworkMode.EVAL);
-  }
-
-  private static Pgd strong(int steps) {
-    return pgd(Norm.LINF, 0.1, 0.02, steps, Start.UNIFORM);
-  }
-
-  private static Pgd in(Pgd.NetworkMode mode) {
-    return new Pgd("pgd", new Ball(Norm.LINF, 0.1), 0.02, 2, Start.GAUSSIAN, mode);
-  }
-
+class PgdTest extends ShortPgdTest {
   private static Stream<Arguments> normsAndStarts() {
     return Stream.of(Norm.LINF, Norm.L2)
         .flatMap(norm -> Stream.of(Start.values()).map(start -> Arguments.of(norm, start)));
@@ -64,12 +34,6 @@ class PgdTest {
   private static double longest(Norm norm, Tensor delta) {
     Tensor sizes = norm == Norm.LINF ? delta.abs() : delta.norm2Keep(1, 2, 3);
     return sizes.max().item();
-  }
-
-  private static Tensor labels(int count) {
-    long[] labels = new long[count];
-    Arrays.setAll(labels, i -> i % 10);
-    return Tensor.of(labels, count);
   }
 
   @ParameterizedTest
@@ -183,188 +147,6 @@ class PgdTest {
         .perturb(Samples.fresh(8), images, labels(4), Samples.noise(15));
     assertArrayEquals(before, images.toFloats());
   }
-
-  // ---- what the network must not notice -----------------------------------------------------
-
-  private static Map<String, double[]> values(Map<String, Tensor> tensors) {
-    Map<String, double[]> values = new LinkedHashMap<>();
-    tensors.forEach((name, tensor) -> values.put(name, tensor.toDoubles()));
-    return values;
-  }
-
-  private static boolean same(Map<String, double[]> a, Map<String, double[]> b) {
-    return a.keySet().equals(b.keySet())
-        && a.keySet().stream().allMatch(name -> Arrays.equals(a.get(name), b.get(name)));
-  }
-
-  @Test
-  void evaluationModeLeavesBuffersAndParametersBitIdentical() {
-    Network network = Samples.fresh(12);
-    Map<String, double[]> before = values(network.stateDict());
-    assertTrue(before.keySet().stream().anyMatch(name -> name.endsWith("running_var")));
-    Tensor images = Samples.random(16, 4, 1, 12, 12);
-    in(Pgd.NetworkMode.EVAL).perturb(network, images, labels(4), Samples.noise(17));
-    assertTrue(same(before, values(network.stateDict())));
-  }
-
-  @Test
-  void trainingModeMovesTheRunningStatisticsOnly() {
-    Network network = Samples.fresh(12);
-    network.train(false);
-    Map<String, double[]> buffers = values(network.buffers());
-    Map<String, double[]> parameters = values(network.parameters());
-    Tensor images = Samples.random(16, 4, 1, 12, 12);
-    in(Pgd.NetworkMode.TRAIN).perturb(network, images, labels(4), Samples.noise(17));
-    assertFalse(same(buffers, values(network.buffers())));
-    assertTrue(same(parameters, values(network.parameters())));
-  }
-
-  @Test
-  void parametersWithoutAGradientGetNone() {
-    Network network = Samples.fresh(12);
-    Tensor images = Samples.random(18, 4, 1, 12, 12);
-    strong(2).perturb(network, images, labels(4), Samples.noise(19));
-    network.parameters().forEach((name, p) -> assertNull(p.grad(), name));
-    network.parameters().forEach((name, p) -> assertTrue(p.requiresGrad(), name));
-  }
-
-  @Test
-  void gradientsThatAreThereKeepTheirBits() {
-    Network network = Samples.fresh(12);
-    Tensor images = Samples.random(18, 4, 1, 12, 12);
-    Losses.crossEntropy(network.logits(images), labels(4)).backward();
-    Map<String, Tensor> gradients = new LinkedHashMap<>();
-    network.parameters().forEach((name, p) -> gradients.put(name, p.grad()));
-    Map<String, double[]> before = values(gradients);
-    strong(2).perturb(network, images, labels(4), Samples.noise(19));
-    network.parameters().forEach((name, p) -> gradients.put(name, p.grad()));
-    assertTrue(same(before, values(gradients)));
-  }
-
-  private static Stream<Arguments> modes() {
-    return Stream.of(Pgd.NetworkMode.values())
-        .flatMap(mode -> Stream.of(true, false).map(before -> Arguments.of(mode, before)));
-  }
-
-  @ParameterizedTest
-  @MethodSource("modes")
-  void theModeIsRestored(Pgd.NetworkMode mode, boolean before) {
-    Network network = Samples.fresh(12);
-    network.train(before);
-    Tensor images = Samples.random(20, 4, 1, 12, 12);
-    Objective objective =
-        ImageObjectives.of(
-            network,
-            x -> {
-              assertEquals(mode == Pgd.NetworkMode.TRAIN, network.training());
-              return network.logits(x).sum();
-            });
-    in(mode).perturb(network, objective, images, Samples.noise(21));
-    assertEquals(before, network.training());
-  }
-
-  @ParameterizedTest
-  @MethodSource("modes")
-  void theModeIsRestoredAndNothingLeaksWhenTheObjectiveFails(Pgd.NetworkMode mode, boolean before) {
-    Network network = Samples.fresh(12);
-    network.train(before);
-    Tensor images = Samples.random(20, 4, 1, 12, 12);
-    Objective broken =
-        ImageObjectives.of(
-            network,
-            x -> {
-              network.logits(x);
-              throw new UsageException("no value");
-            });
-    long alive = Scope.alive();
-    try (Scope _ = Scope.open("attacks")) {
-      var noise = Samples.noise(21);
-      assertThrows(UsageException.class, () -> in(mode).perturb(network, broken, images, noise));
-    }
-    assertEquals(before, network.training());
-    assertEquals(alive, Scope.alive());
-  }
-
-  private static Stream<Attack> attacks() {
-    return Stream.of(
-        new Fgsm(new Ball(Norm.LINF, 0.1)), strong(3), pgd(Norm.L2, 1, 0.3, 3, Start.UNIFORM));
-  }
-
-  @ParameterizedTest
-  @MethodSource("attacks")
-  void asManyTensorsAreAliveAfterAsBefore(Attack attack) {
-    Network network = Samples.fresh(12);
-    Tensor images = Samples.random(22, 4, 1, 12, 12);
-    Tensor labels = labels(4);
-    long alive = Scope.alive();
-    for (int i = 0; i < 3; i++) {
-      try (Scope _ = Scope.open("attacks")) {
-        var noise = Samples.noise(23);
-        long before = Scope.alive();
-        attack.perturb(network, images, labels, noise);
-        assertEquals(before + 1, Scope.alive(), "the result alone is left");
-      }
-      assertEquals(alive, Scope.alive());
-    }
-  }
-
-  // ---- what it does to a trained network ----------------------------------------------------
-
-  private static long right(Network network, Tensor images, Tensor labels) {
-    return network.logits(images).argmax(1).eq(labels).sum().itemLong();
-  }
-
-  @ParameterizedTest
-  @MethodSource("attacks")
-  void robustAccuracyIsAtMostTheCleanOne(Attack attack) {
-    Network teacher = Samples.teacher();
-    Samples.Labelled sample = Samples.images(100);
-    long clean = right(teacher, sample.images(), sample.labels());
-    Tensor made =
-        attack.perturb(teacher, sample.images(), sample.labels(), Samples.noise(24)).images();
-    long robust = right(teacher, made, sample.labels());
-    assertTrue(clean >= 85, "clean " + clean);
-    assertTrue(robust < clean - 20, "robust %d of clean %d".formatted(robust, clean));
-  }
-
-  @ParameterizedTest
-  @CsvSource({"LINF, 0.05, 0.01", "L2, 0.8, 0.16"})
-  void moreStepsDoNotWeaken(Norm norm, double epsilon, double stepSize) {
-    Network teacher = Samples.teacher();
-    Samples.Labelled sample = Samples.images(50);
-    double loss = 0;
-    long right = 50;
-    for (int steps : new int[] {0, 2, 10, 20}) {
-      Tensor made =
-          pgd(norm, epsilon, stepSize, steps, Start.NONE)
-              .perturb(teacher, sample.images(), sample.labels(), Samples.noise(25))
-              .images();
-      double now = Losses.crossEntropy(teacher.logits(made), sample.labels()).item();
-      long rightNow = right(teacher, made, sample.labels());
-      assertTrue(now > loss, "loss %s after %s at %d steps".formatted(now, loss, steps));
-      assertTrue(rightNow <= right, "%d right after %d steps".formatted(rightNow, steps));
-      loss = now;
-      right = rightNow;
-    }
-  }
-
-  @Test
-  void fgsmIsOneStepOfEpsilonFromTheImage() {
-    Network teacher = Samples.teacher();
-    Samples.Labelled sample = Samples.images(10);
-    Tensor images = sample.images();
-    float[] fgsm =
-        new Fgsm(new Ball(Norm.LINF, 0.1))
-            .perturb(teacher, images, sample.labels(), Samples.noise(26))
-            .images()
-            .toFloats();
-    Tensor x = images.copy().requiresGrad_(true);
-    teacher.train(false);
-    Tensor gradient = Losses.crossEntropy(teacher.logits(x), sample.labels()).gradient(x);
-    assertArrayEquals(images.add(gradient.sign(), 0.1).clamp(0, 1).toFloats(), fgsm, 1e-6f);
-  }
-
-  // ---- settings -----------------------------------------------------------------------------
 
   private static Pgd read(String json) {
     return Pgd.from(new Options("attack", JsonParser.parseString(json).getAsJsonObject()));

@@ -41,8 +41,8 @@ class SparseStepsTest {
   private Tensor changed(int first, int second) {
     Tensor point = images.copy();
     Tensor rows = point.view(2, PIXELS);
-    rows.select(0, 0).narrow(0, PIXELS - first, first).fill_(0.5 - 1e-5);
-    rows.select(0, 1).narrow(0, PIXELS - second, second).fill_(0.5 + 1e-5);
+    rows.select(0, 0).narrow(0, PIXELS - first, first).zero_().add_(0.5 - 1e-5);
+    rows.select(0, 1).narrow(0, PIXELS - second, second).zero_().add_(0.5 + 1e-5);
     return point;
   }
 

@@ -155,7 +155,7 @@ final class RoundTripTest {
   void moreTensorsThanAPlainZipCanCount() {
     try (Scope _ = Scope.open("test")) {
       Map<String, Tensor> tensors = new LinkedHashMap<>();
-      Tensor one = Tensor.scalar(1);
+      Tensor one = Tensor.of(new float[] {1});
       for (int i = 0; i < 66_000; i++) {
         tensors.put("t" + i, one);
       }
@@ -172,7 +172,7 @@ final class RoundTripTest {
     for (String name : new String[] {"w.pth", "w.safetensors"}) {
       Path file = folder.resolve(name);
       try (Scope _ = Scope.open("test")) {
-        Checkpoints.write(file, Map.of("old", Tensor.scalar(1)));
+        Checkpoints.write(file, Map.of("old", Tensor.of(new float[] {1})));
       }
       byte[] old = Files.readAllBytes(file);
       var full =
@@ -241,8 +241,8 @@ final class RoundTripTest {
     Path file = folder.resolve("wrapped.pth");
     try (Scope _ = Scope.open("test")) {
       Map<String, Tensor> tensors = new LinkedHashMap<>();
-      tensors.put("model.0.conv.weight", Tensor.scalar(1));
-      tensors.put("model.0.fc.weight", Tensor.scalar(2));
+      tensors.put("model.0.conv.weight", Tensor.of(new float[] {1}));
+      tensors.put("model.0.fc.weight", Tensor.of(new float[] {2}));
       Checkpoints.write(file, tensors);
       Map<String, long[]> expected = new LinkedHashMap<>();
       tensors.forEach((name, t) -> expected.put(name, t.sizes()));
@@ -263,7 +263,7 @@ final class RoundTripTest {
     try (Scope _ = Scope.open("test")) {
       Map<String, Tensor> tensors = new LinkedHashMap<>();
       for (String name : names) {
-        tensors.put(name, Tensor.scalar(1));
+        tensors.put(name, Tensor.of(new float[] {1}));
       }
       Path file = folder.resolve("p.pth");
       Checkpoints.write(file, tensors);

@@ -23,7 +23,7 @@ final class SampleTensors {
     for (DType type : DType.values()) {
       tensors.put("type." + type.name().toLowerCase(Locale.ROOT), numbers.to(type).view(2, 3));
     }
-    tensors.put("scalar", Tensor.scalar(2.5));
+    tensors.put("scalar", Tensor.of(new float[] {2.5f}));
     tensors.put("scalar.long", Tensor.full(-7, DType.INT64, Device.CPU));
     tensors.put("empty", Tensor.zeros(DType.FLOAT32, Device.CPU, 0, 4));
     tensors.put("transposed", numbers.to(DType.FLOAT32).view(2, 3).transpose(0, 1));

@@ -96,7 +96,7 @@ class CommandLineTest {
         .forEach((child, line) -> collect((name + " " + child).strip(), line, all));
   }
 
-  private static String said(String... args) {
+  private static String output(String... args) {
     Console.Ran ran = Console.run(args);
     assertEquals("", ran.err());
     assertEquals(0, ran.status());
@@ -137,8 +137,8 @@ class CommandLineTest {
           doctor       Checks JDK, natives, CUDA, memory and data, each with its remedy.
         Exit status: 0 done, 1 failed, 2 wrong command line or recipe, 130 stopped.
         """;
-    assertEquals(help, said());
-    assertEquals(help, said("--help"));
+    assertEquals(help, output());
+    assertEquals(help, output("--help"));
     assertEquals(
         """
         Usage: bridge train [-h] [--debug] [--resume] [--cuda-libs=DIRS]
@@ -159,33 +159,33 @@ class CommandLineTest {
               --debug            Shows stack traces and what the native libraries say.
           -h, --help             Shows this text.
         """,
-        said("train", "--help"));
+        output("train", "--help"));
   }
 
   @Test
   void everyCommandHasHelp() {
     for (String command : NAMES.keySet()) {
       String[] words = (command + " --help").strip().split(" ");
-      assertTrue(said(words).startsWith(("Usage: bridge " + command).strip()), command);
+      assertTrue(output(words).startsWith(("Usage: bridge " + command).strip()), command);
     }
-    assertTrue(said("--version").startsWith("bridge "));
+    assertTrue(output("--version").startsWith("bridge "));
   }
 
   @Test
   void recipesAreListedAndPrinted() {
-    List<String> lines = said("recipes").lines().filter(line -> !line.startsWith(" ")).toList();
+    List<String> lines = output("recipes").lines().filter(line -> !line.startsWith(" ")).toList();
     assertEquals(Recipes.names(), lines);
     for (String name : lines) {
-      assertEquals(Recipes.load(name), JsonParser.parseString(said("recipes", name)));
+      assertEquals(Recipes.load(name), JsonParser.parseString(output("recipes", name)));
     }
   }
 
   @Test
   void partsOfNamesListTheRecipesThatHaveThem() {
     List<String> some =
-        said("recipes", "rslad", "cifar100").lines().filter(l -> !l.startsWith(" ")).toList();
-    assertEquals(List.of("rslad-cifar100-resnet18", "rslad-cifar100-mobilenetv2"), some);
-    assertTrue(said("recipes", "tiny").lines().count() > 20);
+        output("recipes", "rslad", "cifar100").lines().filter(l -> !l.startsWith(" ")).toList();
+    assertEquals(List.of("rslad-cifar100-mobilenetv2", "rslad-cifar100-resnet18"), some);
+    assertTrue(output("recipes", "tiny").lines().count() > 20);
   }
 
   @Test
@@ -209,13 +209,13 @@ class CommandLineTest {
             unknown   6a52555d4c0ffefcf636ca3321e2db9d  t10k-images-idx3-ubyte.gz
             unknown   a0982697e72dd6849eda31b694f9a229  t10k-labels-idx1-ubyte.gz
         """,
-        said("data", "check", "fashion-mnist-mini"));
+        output("data", "check", "fashion-mnist-mini"));
   }
 
   @Test
   void dataCheckReadsForPrograms() {
     JsonObject json =
-        JsonParser.parseString(said("data", "check", "fashion-mnist-mini", "--json"))
+        JsonParser.parseString(output("data", "check", "fashion-mnist-mini", "--json"))
             .getAsJsonObject();
     assertFalse(json.get("differs_from_published").getAsBoolean());
     JsonObject test = json.getAsJsonArray("splits").get(1).getAsJsonObject();
@@ -256,7 +256,7 @@ class CommandLineTest {
 
   @Test
   void doctorFindsThisMachineFit() {
-    JsonArray findings = JsonParser.parseString(said("doctor", "--json")).getAsJsonArray();
+    JsonArray findings = JsonParser.parseString(output("doctor", "--json")).getAsJsonArray();
     Map<String, String> states = new TreeMap<>();
     for (JsonElement finding : findings) {
       JsonObject one = finding.getAsJsonObject();
@@ -267,7 +267,7 @@ class CommandLineTest {
     for (String needed : List.of("java", "libtorch", "memory", "folder", "fashion-mnist-mini")) {
       assertEquals("ok", states.get(needed), states.toString());
     }
-    assertTrue(said("doctor").endsWith("all that a run needs is here\n"));
+    assertTrue(output("doctor").endsWith("all that a run needs is here\n"));
   }
 
   @Test
@@ -303,8 +303,8 @@ class CommandLineTest {
   @Test
   void evaluateTellsAndWritesTheSame() throws IOException {
     Path file = folder.resolve("result.json");
-    String said =
-        said(
+    String printed =
+        output(
             "evaluate",
             "--model=models/fmnist-vgg.pt",
             "--data=fashion-mnist-mini",
@@ -317,7 +317,7 @@ class CommandLineTest {
     JsonObject fgsm = json.getAsJsonArray("results").get(1).getAsJsonObject();
     assertEquals(50, json.get("images").getAsInt());
     String accuracy = "%.2f%%".formatted(100 * fgsm.get("accuracy").getAsDouble());
-    assertTrue(said.lines().anyMatch(l -> l.contains("fgsm") && l.contains(accuracy)), said);
+    assertTrue(printed.lines().anyMatch(l -> l.contains("fgsm") && l.contains(accuracy)), printed);
     assertEquals(List.of(file), files());
   }
 

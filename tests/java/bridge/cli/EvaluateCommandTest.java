@@ -1,6 +1,5 @@
 package bridge.cli;
 
-
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -19,7 +18,6 @@ import bridge.torch.Seeds;
 import bridge.torch.Tensor;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -29,68 +27,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.Arguments;
-import org.junit.jupiter.params.provider.MethodSource;
 
-/** {@code evaluate} and {@code leaderboard}: every option, and that all they write agrees. */
-class EvaluateCommandTest {
-  private static final String MODEL = "tests/golden/attacks/net_1x28/student_torchscript.pt";
-
-  @TempDir Path folder;
-
-  @BeforeEach
-  void cacheInTheFolder() {
-    System.setProperty("bridge.cache", folder.resolve("cache").toString());
-  }
-
-  @AfterEach
-  void forgetCache() {
-    System.clearProperty("bridge.cache");
-  }
-
-  private static String[] evaluate(String... more) {
-    List<String> all =
-        new ArrayList<>(
-            List.of(
-                "evaluate",
-                "--model=" + MODEL,
-                "--data=fashion-mnist-mini",
-                "--threads=1",
-                "--batch=8"));
-    all.addAll(Arrays.asList(more));
-    for (String usual : List.of("--limit=20", "--eps=0.05")) {
-      String option = usual.substring(0, usual.indexOf('=') + 1);
-      if (all.stream().noneMatch(given -> given.startsWith(option))) {
-        all.add(usual);
-      }
-    }
-    return all.toArray(String[]::new);
-  }
-
-  private static String said(String... args) {
-    Console.Ran ran = Console.run(args);
-    assertEquals("", ran.err());
-    assertEquals(0, ran.status());
-    return ran.out();
-  }
-
-  private Path file(String name) {
-    return folder.resolve(name);
-  }
-
-  private static JsonObject json(Path file) throws IOException {
-    return JsonParser.parseString(Files.readString(file)).getAsJsonObject();
-  }
-
-  private static JsonObject result(JsonObject json, int i) {
-    return json.getAsJsonArray("results").get(i).getAsJsonObject();
-  }
-
+/** {@code evaluate}: every option, and that all they write agrees. */
+class EvaluateCommandTest extends EvaluateCommands {
   private static String percent(JsonObject json, String key) {
     return "%.2f%%".formatted(100 * json.get(key).getAsDouble());
   }
@@ -369,103 +309,6 @@ class EvaluateCommandTest {
         assertEquals(entry.norms().contains(norm), listed, line);
       }
       assertTrue(line.endsWith(entry.summary()) && line.length() < 80, line);
-    }
-  }
-
-  private static Stream<Arguments> wrong() {
-    return Stream.of(
-        Arguments.of("--restarts must be 1 or more, found 0", new String[] {"--restarts=0"}),
-        Arguments.of(
-            "attack transfer needs a surrogate", new String[] {"--attacks=clean,transfer"}),
-        Arguments.of(
-            "--surrogate belongs to the attack transfer; add transfer to --attacks",
-            new String[] {"--surrogate=models/fmnist-vgg.pt"}),
-        Arguments.of(
-            "--surrogate resnet8 has no weights",
-            new String[] {"--attacks=transfer", "--surrogate=resnet8"}),
-        Arguments.of(
-            "unknown attack autoatack; did you mean autoattack?",
-            new String[] {"--attacks=autoatack"}),
-        Arguments.of(
-            "cw-l2 has no published form in LINF; choose norm l2, or for norm linf fgsm,",
-            new String[] {"--attacks=cw-l2"}),
-        Arguments.of("fgsm has no published form in L1", new String[] {"--norm=l1"}),
-        Arguments.of(
-            "PGD-20, which has no form in L1",
-            new String[] {"--norm=l1", "--attacks=square5", "--picture=x.png"}),
-        Arguments.of(
-            "fgsm has no random start to begin again from", new String[] {"--attacks=fgsm-r2"}),
-        Arguments.of("must end in .safetensors", new String[] {"--save-images=x.pt"}),
-        Arguments.of(
-            "--outcomes /nowhere/x.csv cannot", new String[] {"--outcomes=/nowhere/x.csv"}),
-        Arguments.of("--certify-draws belongs to", new String[] {"--certify-draws=5"}),
-        Arguments.of("--certify-every belongs to", new String[] {"--certify-every=5"}),
-        Arguments.of(
-            "--certify-every must be 1 or more",
-            new String[] {"--certify=0.1", "--certify-every=0"}),
-        Arguments.of("smoothing needs a deviation above 0", new String[] {"--certify=0"}),
-        Arguments.of("state folder /proc/x cannot be used", new String[] {"--state=/proc/x"}));
-  }
-
-  @ParameterizedTest
-  @MethodSource("wrong")
-  void wrongOptionsAreRefusedInOneLine(String message, String[] options) {
-    Console.Ran ran = Console.run(evaluate(options));
-    assertEquals(2, ran.status(), ran.err());
-    assertEquals("", ran.out());
-    assertEquals(1, ran.err().lines().count(), ran.err());
-    assertTrue(ran.err().startsWith("bridge: "), ran.err());
-    assertTrue(ran.err().contains(message), ran.err());
-  }
-
-  // ---- leaderboard --------------------------------------------------------------------------
-
-  @Test
-  void leaderboardHasTheNumbersOfTheEvaluations() throws IOException {
-    List<String> files = new ArrayList<>();
-    for (String epsilon : List.of("0.02", "0.05")) {
-      Path out = file("e" + epsilon + ".json");
-      said(evaluate("--limit=10", "--attacks=clean,pgd2", "--eps=" + epsilon, "--json=" + out));
-      files.add(out.toString());
-    }
-    Path board = file("board.json");
-    Path page = file("board.html");
-    Path markdown = file("board.md");
-    List<String> command = new ArrayList<>(List.of("leaderboard"));
-    command.addAll(files);
-    command.addAll(List.of("--json=" + board, "--html=" + page, "--markdown=" + markdown));
-    String text = said(command.toArray(String[]::new));
-    JsonArray tables = json(board).getAsJsonArray("tables");
-    assertEquals(2, tables.size());
-    for (int i = 0; i < 2; i++) {
-      JsonObject evaluation = json(Path.of(files.get(i)));
-      JsonObject row =
-          tables.get(i).getAsJsonObject().getAsJsonArray("rows").get(0).getAsJsonObject();
-      JsonObject accuracy = row.getAsJsonObject("accuracy");
-      JsonObject pgd = result(evaluation, 1);
-      assertEquals(result(evaluation, 0).get("accuracy"), accuracy.get("clean"));
-      assertEquals(pgd.get("accuracy"), accuracy.get("pgd2"));
-      assertEquals(pgd.get("worst_accuracy"), row.get("worst_accuracy"));
-      assertEquals(pgd.get("w_robust"), row.get("w_robust"));
-      assertTrue(text.contains("%.2f".formatted(100 * pgd.get("w_robust").getAsDouble())), text);
-    }
-    assertTrue(Files.readString(page).contains("Accuracy against ε"));
-    assertTrue(Files.readString(markdown).contains("## fashion-mnist-mini, LINF ε 0.02"));
-  }
-
-  @Test
-  void leaderboardOfNothingIsRefused() {
-    for (String[] wrong :
-        new String[][] {
-          {"leaderboard"},
-          {"leaderboard", "nowhere"},
-          {"leaderboard", "models"},
-          {"leaderboard", "models/fmnist-vgg.json"}
-        }) {
-      Console.Ran ran = Console.run(wrong);
-      assertEquals(2, ran.status(), ran.err());
-      assertEquals(1, ran.err().lines().count(), ran.err());
-      assertTrue(ran.err().startsWith("bridge: "), ran.err());
     }
   }
 }

@@ -43,7 +43,7 @@ class InspectConvertTest {
     return file;
   }
 
-  private static String said(String... args) {
+  private static String output(String... args) {
     Console.Ran ran = Console.run(args);
     assertEquals("", ran.err());
     assertEquals(0, ran.status());
@@ -58,13 +58,13 @@ class InspectConvertTest {
   }
 
   private static JsonObject json(Path file) {
-    return JsonParser.parseString(said("inspect", file.toString(), "--json")).getAsJsonObject();
+    return JsonParser.parseString(output("inspect", file.toString(), "--json")).getAsJsonObject();
   }
 
   @Test
   void inspectSaysHowAFileIsUsed() {
     Path file = save("net.pth", "module.");
-    String text = said("inspect", file.toString());
+    String text = output("inspect", file.toString());
     assertTrue(text.contains("layout   PyTorch zip (1.6 and later)\n"), text);
     assertTrue(text.contains("prefix   module. taken off every name\n"), text);
     assertTrue(text.contains("fits     resnet14:width=4: 11,323 parameters, 3 channels, 7"), text);
@@ -77,7 +77,7 @@ class InspectConvertTest {
   @Test
   void theProposedCardMakesTheFileAModel() {
     Path file = save("net.pth", "");
-    said("inspect", file.toString(), "--write-card");
+    output("inspect", file.toString(), "--write-card");
     JsonObject found = json(file);
     assertEquals(file.toString(), found.get("model").getAsString());
     assertEquals(folder.resolve("net.json").toString(), found.get("card").getAsString());
@@ -137,8 +137,8 @@ class InspectConvertTest {
     assertEquals(
         "%s: 21 tensors from %s (PyTorch zip (1.6 and later)); found under state_dict; prefix module. taken off\n"
             .formatted(safe, wrapped),
-        said("convert", wrapped.toString(), safe.toString()));
-    said("convert", safe.toString(), back.toString());
+        output("convert", wrapped.toString(), safe.toString()));
+    output("convert", safe.toString(), back.toString());
     try (Scope _ = Scope.open("compare");
         var first = Checkpoints.read(wrapped);
         var last = Checkpoints.read(back)) {
@@ -169,7 +169,7 @@ class InspectConvertTest {
       var training = network("repvgg-a0:width=0.125", 1);
       Checkpoints.write(file, training.stateDict());
       String deploy = "repvgg-a0:width=0.125,deploy=true";
-      String told = said("convert", file.toString(), out.toString(), "--arch", deploy);
+      String told = output("convert", file.toString(), out.toString(), "--arch", deploy);
       assertTrue(told.contains("; branches fused"), told);
       var deployed = network(deploy + "@" + out, 2);
       training.train(false);
@@ -217,7 +217,7 @@ class InspectConvertTest {
         "--under=ema");
     refused(2, "does not exist", "convert", folder.resolve("none").toString(), out.toString());
     assertEquals(1, files());
-    said("convert", file.toString(), out.toString(), "--arch", "resnet14:width=4");
+    output("convert", file.toString(), out.toString(), "--arch", "resnet14:width=4");
     assertEquals(Files.size(file), Files.size(out));
   }
 }

@@ -35,20 +35,20 @@ class ProcessTest {
     started.forEach(Process::destroyForcibly);
   }
 
-  private Path said() {
-    return folder.resolve("said.txt");
+  private Path output() {
+    return folder.resolve("output.txt");
   }
 
   private String text() {
     try {
-      return Files.exists(said()) ? Files.readString(said()) : "";
+      return Files.exists(output()) ? Files.readString(output()) : "";
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
   }
 
   private Process start(Map<String, String> properties, String... args) throws IOException {
-    Files.deleteIfExists(said());
+    Files.deleteIfExists(output());
     List<String> command = new ArrayList<>();
     command.add(ProcessHandle.current().info().command().orElseThrow());
     command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-Xmx1g"));
@@ -56,7 +56,7 @@ class ProcessTest {
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), "bridge.cli.Main"));
     command.addAll(Arrays.asList(args));
     ProcessBuilder builder =
-        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(said().toFile());
+        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(output().toFile());
     builder.environment().put("OMP_NUM_THREADS", "1");
     Process process = builder.start();
     started.add(process);

@@ -1,6 +1,5 @@
 package bridge.evaluate;
 
-
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -149,7 +148,7 @@ class AutoAttackEvaluationTest {
     public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {
       Tensor made = images.copy();
       for (int i = 0; i < images.size(0); i += 2) {
-        made.narrow(0, i, 1).fill_(value);
+        made.narrow(0, i, 1).zero_().add_(value);
       }
       return new Perturbed(made);
     }

@@ -1,41 +1,26 @@
 package bridge.evaluate;
 
-
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import bridge.attack.Ball;
 import bridge.attack.Fgsm;
 import bridge.attack.Norm;
 import bridge.data.Batches;
-import bridge.data.DataSpec;
 import bridge.data.ImageSet;
-import bridge.data.Split;
 import bridge.evaluate.Evaluation.Result;
-import bridge.model.ModelSpec;
-import bridge.model.Models;
 import bridge.model.Network;
-import bridge.model.Normalisation;
 import bridge.torch.Device;
 import bridge.torch.Generator;
 import bridge.torch.NoGrad;
 import bridge.torch.Scope;
 import bridge.torch.Seeds;
 import bridge.torch.Tensor;
-import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -44,9 +29,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Accuracies of a trained network on the embedded test images, counted again by hand. */
-class EvaluationTest {
-  private static final Ball BALL = new Ball(Norm.LINF, 0.05);
-
+class EvaluationTest extends MiniEvaluationTest {
   /** One of each kind, with few steps; AutoAttack has tests of its own. */
   private static final List<String> ATTACKS =
       List.of(
@@ -60,58 +43,11 @@ class EvaluationTest {
           "apgd-ce",
           "square300");
 
-  private static final Path CARDS = Path.of("models");
-
-  private static ImageSet mini;
-
-  private Scope scope;
   private Network teacher;
 
-  @BeforeAll
-  static void read() {
-    mini = DataSpec.parse("fashion-mnist-mini").load(Split.TEST);
-  }
-
-  @AfterAll
-  static void free() {
-    mini.close();
-  }
-
   @BeforeEach
-  void open() {
-    scope = Scope.open("test");
+  void loadTeacher() {
     teacher = network("fmnist-resnet");
-  }
-
-  @AfterEach
-  void close() {
-    scope.close();
-  }
-
-  private static Network network(String name) {
-    Network network =
-        Models.build(
-            ModelSpec.parse(CARDS.resolve(name + ".pt").toString()),
-            1,
-            10,
-            28,
-            Normalisation.NONE,
-            new Seeds(1),
-            Device.CPU);
-    network.freeze();
-    return network;
-  }
-
-  private static Batches batches(ImageSet set, int images, int batchSize) {
-    return Batches.over(set, IntStream.range(0, images).toArray()).batchSize(batchSize).build();
-  }
-
-  private static List<Result> run(
-      Network network, Ball ball, int images, int batchSize, String... attacks) {
-    try (Batches batches = batches(mini, images, batchSize)) {
-      return new Evaluation(network, ball, new Seeds(3))
-          .run(List.of(attacks), batches, (attack, done) -> {});
-    }
   }
 
   private static float[] pixels(ImageSet set, int images) {
@@ -328,38 +264,5 @@ class EvaluationTest {
     long before = Scope.alive();
     run(teacher, BALL, 20, 10, "clean", "fgsm");
     assertEquals(before, Scope.alive());
-  }
-
-  // ---- the cards of the teachers ------------------------------------------------------------
-
-  private static double cardAccuracy(String name) throws IOException {
-    JsonObject card =
-        JsonParser.parseString(Files.readString(CARDS.resolve(name + ".json"))).getAsJsonObject();
-    assertEquals(10_000, card.getAsJsonObject("accuracy").get("images").getAsInt());
-    return card.getAsJsonObject("accuracy").get("clean_test").getAsDouble();
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"fmnist-resnet", "fmnist-vgg", "fmnist-densenet"})
-  void theEmbeddedImagesGiveAboutTheAccuracyOfTheCard(String name) throws IOException {
-    Result clean = run(network(name), BALL, 1000, 250, "clean").get(0);
-    // three standard deviations of a share of 0.92 of 1,000 images
-    assertEquals(cardAccuracy(name), clean.accuracy(), 0.026);
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"fmnist-resnet", "fmnist-vgg", "fmnist-densenet"})
-  void allTestImagesGiveTheAccuracyOfTheCard(String name) throws IOException {
-    assumeTrue(
-        Files.isDirectory(Path.of("/usr/share/datasets/fashion-mnist")),
-        "needs Debian's dataset-fashion-mnist");
-    try (ImageSet all = DataSpec.parse("fashion-mnist").load(Split.TEST);
-        Batches batches = batches(all, all.size(), 500)) {
-      List<Result> results =
-          new Evaluation(network(name), BALL, new Seeds(3))
-              .run(List.of("clean"), batches, (attack, done) -> {});
-      // sums in another order than PyTorch's may turn an image that stands between two classes
-      assertEquals(cardAccuracy(name), results.get(0).accuracy(), 0.0003);
-    }
   }
 }

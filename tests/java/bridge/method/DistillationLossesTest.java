@@ -1,269 +1,27 @@
 package bridge.method;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNotEquals;
-import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import bridge.UsageException;
-import bridge.gradient.Objective;
 import bridge.loss.Divergence;
-import bridge.loss.Losses;
 import bridge.loss.Reduction;
 import bridge.method.parts.Inputs;
 import bridge.method.parts.Loss;
-import bridge.method.parts.Reference;
-import bridge.method.parts.Teacher;
-import bridge.method.parts.Turn;
-import bridge.model.Mode;
-import bridge.torch.Constant;
 import bridge.torch.Tensor;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.MethodSource;
 
-/**
- * The published methods on toy networks in float64: gradients against finite differences, who is
- * asked about what in which order, the papers' formulas, warm-up, refusals.
- */
+/** The papers' formulas on toy networks in float64, warm-up and refusals. */
 class DistillationLossesTest extends ToyTest {
-  /** Central differences of a smooth loss in float64: error about h² plus 1e-16 / h. */
-  private static final double H = 1e-5;
-
-  private static final double TOLERANCE = 1e-8;
-
-  static Stream<Variant> variants() {
-    List<Variant> all = new ArrayList<>();
-    all.add(new Variant("{'name':'pgd-at'}", 0));
-    all.add(new Variant("{'name':'pgd-at','cleanPass':true}", 0));
-    all.add(new Variant("{'name':'kd'}", 1));
-    all.add(new Variant("{'name':'kd','temperature':2,'alpha':3,'reduction':'MEAN'}", 1));
-    all.add(new Variant("{'name':'drkd'}", 1));
-    all.add(new Variant("{'name':'drkd','temperature':2,'multiplier':3,'alpha':0.4}", 1));
-    for (Reference reference : Reference.values()) {
-      all.add(new Variant("{'name':'trades','reference':'%s'}".formatted(reference), 0));
-      all.add(new Variant("{'name':'mart','reference':'%s'}".formatted(reference), 0));
-      for (String method : List.of("ard", "ada-ad", "rslad")) {
-        all.add(new Variant("{'name':'%s','reference':'%s'}".formatted(method, reference), 1));
-        all.add(
-            new Variant(
-                "{'name':'%s','reference':'%s','alpha':0.7}".formatted(method, reference), 1));
-      }
-      for (String method : List.of("iad", "ada-iad")) {
-        for (String more : List.of("1,'begin':0", "0.6,'begin':0,'temperature':3", "0.6")) {
-          all.add(
-              new Variant(
-                  "{'name':'%s','reference':'%s','alpha':%s}".formatted(method, reference, more),
-                  1));
-        }
-      }
-      String still = "'reference':'%s','weightLearnRate':0,'weightNat':0.3".formatted(reference);
-      all.add(new Variant("{'name':'mtard','multiplier':10,%s}".formatted(still), 2));
-      all.add(
-          new Variant(
-              "{'name':'b-mtard','temperatureNat':3,'temperatureLearnRate':0,%s}".formatted(still),
-              2));
-      for (CaMkd.Ensemble ensemble : CaMkd.Ensemble.values()) {
-        for (String more : List.of("0", "2,'begin':0", "2,'begin':0,'featLayer':'map'")) {
-          all.add(
-              new Variant(
-                  "{'name':'ca-mkd','reference':'%s','ensemble':'%s','beta':%s}"
-                      .formatted(reference, ensemble, more),
-                  3));
-        }
-      }
-    }
-    all.add(new Variant("{'name':'iad','version':'II'}", 2));
-    all.add(new Variant("{'name':'iad','version':'II','begin':0,'temperature':2}", 2));
-    return all.stream();
-  }
-
-  // ---- gradients -----------------------------------------------------------------------------
-
-  @ParameterizedTest
-  @MethodSource("variants")
-  void gradientsOfTheOuterLossAreThoseOfFiniteDifferences(Variant variant) {
-    Method method = method(variant);
-    Inputs inputs = inputs(2);
-    Tensor adversarial = moved(inputs.images());
-    teachersWouldTakeGradients();
-    method.begin(inputs).descend(adversarial).total().backward();
-    Map<String, Tensor> all = new LinkedHashMap<>(student.parameters());
-    all.putAll(method.parameters());
-    all.forEach(
-        (name, parameter) -> {
-          Tensor gradient = parameter.grad();
-          for (long at : new long[] {0, parameter.numel() / 2, parameter.numel() - 1}) {
-            double exact = gradient == null ? 0 : gradient.flatten(0).select(0, at).item();
-            double measured =
-                difference(
-                    parameter, at, () -> method.begin(inputs).descend(adversarial).total().item());
-            assertEquals(measured, exact, TOLERANCE * Math.max(1, Math.abs(measured)), name);
-          }
-        });
-    for (Teacher teacher : teachers) {
-      teacher.network().parameters().forEach((name, p) -> assertNull(p.grad(), name));
-    }
-  }
-
-  @ParameterizedTest
-  @MethodSource("variants")
-  void gradientsOfTheInnerObjectiveAreThoseOfFiniteDifferences(Variant variant) {
-    Inputs inputs = inputs(2);
-    Method method = method(variant);
-    boolean attacked = !variant.json().matches(".*'(kd|drkd|ca-mkd)'.*");
-    assertEquals(attacked, method.begin(inputs).objective().isPresent());
-    if (!attacked) {
-      return;
-    }
-    Tensor x = moved(inputs.images()).requiresGrad_(true);
-    Objective objective = method.begin(inputs).objective().orElseThrow();
-    Tensor gradient = objective.at(x).gradient(x).flatten(0);
-    for (long at : new long[] {0, 17, x.numel() - 1}) {
-      double measured = difference(x, at, () -> objective.at(x).item());
-      assertEquals(measured, gradient.select(0, at).item(), TOLERANCE);
-    }
-  }
-
-  /** What the gradient of the divergence is when one of its sides is held constant. */
-  @Test
-  void tradesAndAdaAdDifferentiateBothSides() {
-    Inputs inputs = inputs(1);
-    Tensor moved = inputs.images().neg().add(1);
-    Method trades = method(new Variant("{'name':'trades','beta':1}", 0));
-    Tensor own = Constant.of(() -> student.logits(inputs.images()));
-    trades.begin(inputs).descend(moved).total().backward();
-    Tensor full = student.parameters().get("fc.weight").grad().copy();
-    student.parameters().values().forEach(Tensor::clearGrad);
-    Tensor ce = Losses.crossEntropy(student.logits(inputs.images()), inputs.labels());
-    ce.add(Divergence.softened(own, student.logits(moved), 1).mean()).backward();
-    Tensor held = student.parameters().get("fc.weight").grad();
-    assertTrue(full.sub(held).abs().max().item() > 1e-4);
-
-    Method adaAd = method(new Variant("{'name':'ada-ad'}", 1));
-    Tensor x = moved.detach().requiresGrad_(true);
-    Tensor through = adaAd.begin(inputs).objective().orElseThrow().at(x).gradient(x);
-    Tensor said = Constant.of(() -> teachers.get(0).network().logits(x));
-    Tensor heldAt = Divergence.softened(said, student.logits(x), 1).mean().gradient(x);
-    assertTrue(through.sub(heldAt).abs().max().item() > 1e-5);
-  }
-
-  private interface Value {
-    double get();
-  }
-
-  private static double difference(Tensor parameter, long at, Value loss) {
-    Tensor flat = parameter.detach().flatten(0).narrow(0, at, 1);
-    flat.add_(H);
-    double up = loss.get();
-    flat.add_(-2 * H);
-    double down = loss.get();
-    flat.add_(H);
-    return (up - down) / (2 * H);
-  }
-
-  private void teachersWouldTakeGradients() {
-    for (Teacher teacher : teachers) {
-      teacher.network().parameters().values().forEach(p -> p.requiresGrad_(true));
-    }
-  }
-
-  // ---- passes --------------------------------------------------------------------------------
-
-  /**
-   * s the student, t0 and t1 teachers; x the clean images, a the attack's, x* those of one step of
-   * the attack.
-   */
-  @ParameterizedTest
-  @CsvSource(
-      delimiter = '|',
-      textBlock =
-          """
-          {'name':'pgd-at'}                            | s(x*) eval                                 | s(a)
-          {'name':'pgd-at','cleanPass':true}           | s(x*) eval                                 | s(a), s(x)
-          {'name':'trades'}                            | s(x) eval, s(x*) eval                      | s(x), s(a), s(x)
-          {'name':'trades','reference':'paper'}        | s(x) eval, s(x*) eval                      | s(x), s(a)
-          {'name':'mart'}                              | s(x*) eval                                 | s(x), s(a)
-          {'name':'kd'}                                | none                                       | s(x), t0(x) eval
-          {'name':'drkd'}                              | none                                       | s(x), t0(x) eval
-          {'name':'ard'}                               | s(x*) eval                                 | s(a), t0(x) eval, s(x)
-          {'name':'ard','reference':'paper'}           | s(x*) eval                                 | s(a), t0(x) eval
-          {'name':'ard','reference':'paper','alpha':0} | s(x*) eval                                 | s(a), t0(x) eval, s(x)
-          {'name':'iad'}                               | s(x*) eval                                 | t0(x) eval, s(a), s(a), t0(a) eval, s(x)
-          {'name':'iad','begin':0}                     | s(x*) eval                                 | t0(x) eval, s(a), s(a), t0(a) eval, s(x), s(x)
-          {'name':'iad','reference':'paper'}           | s(x*) eval                                 | t0(x) eval, s(a), t0(a) eval
-          {'name':'iad','reference':'paper','begin':0,'alpha':0.5} | s(x*) eval                     | t0(x) eval, s(a), t0(a) eval, s(x)
-          {'name':'iad','version':'II'}                | s(x*) eval                                 | s(a), t0(a) eval, t1(a) eval
-          {'name':'iad','version':'II','begin':0}      | s(x*) eval                                 | s(a), t0(a) eval, t1(a) eval, s(x)
-          {'name':'rslad'}                             | t0(x) eval, s(x*) eval                     | s(a), s(x)
-          {'name':'ada-ad'}                            | t0(x*) eval, s(x*) eval                    | s(x), s(a), t0(a) eval, t0(x) eval
-          {'name':'ada-ad','reference':'paper'}        | t0(x*) eval, s(x*) eval                    | s(a), t0(a) eval
-          {'name':'ada-iad'}                           | t0(x*) eval, s(x*) eval                    | s(x), s(a), t0(a) eval, s(x)
-          {'name':'ada-iad','begin':0}                 | t0(x*) eval, s(x*) eval                    | s(x), s(a), t0(a) eval, s(x), s(x)
-          {'name':'ada-iad','reference':'paper','begin':0} | t0(x*) eval, s(x*) eval                | s(a), t0(a) eval, s(x)
-          {'name':'ca-mkd','beta':0}                   | none                                       | s(x), t0(x) eval, t1(x) eval
-          """)
-  void networksAreAskedInTheOrderOfTheScripts(String json, String inner, String outer) {
-    boolean one = !json.contains("ca-mkd") && !json.contains("II");
-    boolean none = json.matches(".*'(pgd-at|trades|mart)'.*");
-    List<String> log = new ArrayList<>();
-    Inputs inputs = inputs(1);
-    Tensor adversarial = moved(inputs.images());
-    Method method = watched(new Variant(json, none ? 0 : one ? 1 : 2), inputs, adversarial, log);
-    student.train(true);
-    Turn turn;
-    try (Mode _ = Mode.eval(student)) {
-      turn = method.begin(inputs);
-      turn.objective().ifPresent(objective -> objective.at(inputs.images().mul(0.9)));
-    }
-    assertEquals(inner, log.isEmpty() ? "none" : String.join(", ", log));
-    log.clear();
-    turn.descend(adversarial);
-    assertEquals(outer, String.join(", ", log));
-  }
-
-  private Method watched(Variant variant, Inputs inputs, Tensor adversarial, List<String> log) {
-    networks(variant.teachers());
-    List<Teacher> seen = new ArrayList<>();
-    for (Teacher teacher : teachers) {
-      WatchedNetwork network = new WatchedNetwork("t" + seen.size(), teacher.network(), log);
-      network.knows(inputs.images(), "x");
-      network.knows(adversarial, "a");
-      seen.add(new Teacher(teacher.name(), teacher.role(), network, teacher.feature()));
-    }
-    WatchedNetwork watched = new WatchedNetwork("s", student, log);
-    watched.knows(inputs.images(), "x");
-    watched.knows(adversarial, "a");
-    return create(variant.json(), setting(watched, seen));
-  }
-
-  @Test
-  void rsladsTeacherIsAskedOnceABatchAndAnswersForItsOwnBatchOnly() {
-    Method method = method(new Variant("{'name':'rslad'}", 1));
-    Inputs first = inputs(1);
-    Tensor adversarial = moved(first.images());
-    double alone = method.begin(first).descend(adversarial).total().item();
-    method.begin(first);
-    assertEquals(alone, method.begin(first).descend(adversarial).total().item(), 0);
-    Inputs other = new Inputs(first.images().mul(0.5), first.labels(), first.indices(), 1, 2, 1);
-    double fresh = method.begin(other).descend(adversarial).total().item();
-    method.begin(first);
-    assertEquals(fresh, method.begin(other).descend(adversarial).total().item(), 0);
-    assertNotEquals(alone, fresh, 1e-6);
-  }
-
-  // ---- formulas ------------------------------------------------------------------------------
-
   private double[][] s;
   private double[][] sAdv;
   private double[][] t;
@@ -437,8 +195,6 @@ class DistillationLossesTest extends ToyTest {
       assertEquals(epoch > 3, loss.terms().containsKey("self"), "epoch " + epoch);
     }
   }
-
-  // ---- refusals ------------------------------------------------------------------------------
 
   @ParameterizedTest
   @CsvSource(

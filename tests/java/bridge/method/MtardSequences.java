@@ -72,8 +72,8 @@ final class MtardSequences {
                 Device.CPU));
     int steps = constants.get("steps").getAsInt();
     assertEquals(steps, tensors.get("student_adv").size(0));
-    Tensor x = Tensor.scalar(0);
-    Tensor moved = Tensor.scalar(1);
+    Tensor x = Tensor.of(new float[] {0});
+    Tensor moved = Tensor.of(new float[] {1});
     Expected expected = Expected.of(json, tensors, type);
     for (int i = 0; i < steps; i++) {
       Tensor sAdv = said(tensors, "student_adv", i, type).copy().requiresGrad_(true);

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import bridge.ScopedTest;
 import bridge.UsageException;
 import bridge.loss.Losses;
 import bridge.method.parts.Inputs;
@@ -24,7 +25,6 @@ import com.google.gson.JsonParser;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -34,10 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * MTARD's and B-MTARD's weights, temperatures, teachers and refusals. {@code GoldenLossesTest} has
  * their numbers, {@code DistillationLossesTest} their gradients.
  */
-class MtardTest {
-  private Scope scope;
-  private long aliveBefore;
-
+class MtardTest extends ScopedTest {
   /** Clean images and the attack's, which stand for what the networks say of them. */
   private Tensor x;
 
@@ -47,20 +44,12 @@ class MtardTest {
   private final GivenNetwork accurate = new GivenNetwork("accurate");
 
   @BeforeEach
-  void open() {
-    aliveBefore = Scope.alive();
-    scope = Scope.open("test");
-    x = Tensor.scalar(0);
-    moved = Tensor.scalar(1);
+  void answer() {
+    x = Tensor.of(new float[] {0});
+    moved = Tensor.of(new float[] {1});
     student.says(x, logits(0.3, 0.2, -0.4)).says(moved, logits(0.1, 0.5, -0.2));
     robust.says(moved, logits(1, 0.5, 0));
     accurate.says(x, logits(4, 1, -1));
-  }
-
-  @AfterEach
-  void close() {
-    scope.close();
-    assertEquals(aliveBefore, Scope.alive(), "native objects alive after the test");
   }
 
   /** One image's. */

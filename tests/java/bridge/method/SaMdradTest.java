@@ -12,15 +12,10 @@ import bridge.method.parts.FusedTarget;
 import bridge.method.parts.Head;
 import bridge.method.parts.Inputs;
 import bridge.method.parts.Loss;
-import bridge.method.parts.MethodContext;
 import bridge.method.parts.Rectification;
 import bridge.method.parts.Teacher;
 import bridge.method.parts.TeacherWeights;
 import bridge.torch.DType;
-import bridge.torch.Device;
-import bridge.torch.Generator;
-import bridge.torch.Scope;
-import bridge.torch.Seeds;
 import bridge.torch.Tensor;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
@@ -29,36 +24,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** The whole method on toy networks in float64: gradients, switches, what is told and saved. */
-class SaMdradTest {
-  private static final int CLASSES = 4;
-  private static final int BATCH = 6;
-
-  /** Central differences of a smooth loss in float64: error about h² plus 1e-16 / h. */
-  private static final double H = 1e-5;
-
+class SaMdradTest extends ToyTest {
   private static final double TOLERANCE = 1e-6;
-
-  private Scope scope;
-  private long aliveBefore;
-
-  @BeforeEach
-  void open() {
-    aliveBefore = Scope.alive();
-    scope = Scope.open("test");
-  }
-
-  @AfterEach
-  void close() {
-    scope.close();
-    assertEquals(aliveBefore, Scope.alive(), "native objects alive after the test");
-  }
 
   static Stream<String> variants() {
     List<String> all = new ArrayList<>(List.of("{}"));
@@ -112,16 +84,13 @@ class SaMdradTest {
     Map<String, Tensor> all = new LinkedHashMap<>(student.parameters());
     all.putAll(method.parameters());
     all.forEach(
-        (name, parameter) -> {
-          Tensor gradient = parameter.grad();
-          for (long at : new long[] {0, parameter.numel() / 2, parameter.numel() - 1}) {
-            double exact = gradient == null ? 0 : gradient.flatten(0).select(0, at).item();
-            double measured =
-                difference(
-                    parameter, at, () -> method.begin(inputs).descend(adversarial).total().item());
-            assertEquals(measured, exact, TOLERANCE * Math.max(1, Math.abs(measured)), name);
-          }
-        });
+        (name, p) ->
+            FiniteDifferences.compare(
+                name,
+                p,
+                p.grad(),
+                TOLERANCE,
+                () -> method.begin(inputs).descend(adversarial).total().item()));
   }
 
   @ParameterizedTest
@@ -134,25 +103,7 @@ class SaMdradTest {
         method(weighted ? json.replace("}", ",\"fusionWeights\":\"UNIFORM\"}") : json, 3);
     Tensor x = moved(inputs.images()).requiresGrad_(true);
     var objective = method.begin(inputs).objective().orElseThrow();
-    Tensor gradient = objective.at(x).gradient(x).flatten(0);
-    for (long at : new long[] {0, 17, x.numel() - 1}) {
-      double measured = difference(x, at, () -> objective.at(x).item());
-      assertEquals(measured, gradient.select(0, at).item(), TOLERANCE);
-    }
-  }
-
-  private interface Value {
-    double get();
-  }
-
-  private static double difference(Tensor parameter, long at, Value loss) {
-    Tensor flat = parameter.detach().flatten(0).narrow(0, at, 1);
-    flat.add_(H);
-    double up = loss.get();
-    flat.add_(-2 * H);
-    double down = loss.get();
-    flat.add_(H);
-    return (up - down) / (2 * H);
+    FiniteDifferences.compare(objective, x, TOLERANCE);
   }
 
   @Test
@@ -319,11 +270,6 @@ class SaMdradTest {
         UsageException.class, () -> method("{\"featHead\":\"CONV_BN\"}", 2), "pooled feature");
   }
 
-  // ---- what the tests work on --------------------------------------------------------------
-
-  private ToyNetwork student;
-  private List<Teacher> teachers;
-
   private SaMdrad method(String json, int count) {
     student = new ToyNetwork(1, 2, 4, 5, CLASSES, 3);
     teachers = new ArrayList<>();
@@ -335,27 +281,6 @@ class SaMdradTest {
     }
     JsonObject options = JsonParser.parseString(json).getAsJsonObject();
     options.addProperty("name", "sa-mdrad");
-    MethodContext setting =
-        new MethodContext(
-            student,
-            teachers,
-            CLASSES,
-            new long[] {2, 4, 4},
-            new int[] {0, 1, 2},
-            new Seeds(7),
-            Device.CPU);
-    return (SaMdrad) TestMethods.of(options, setting);
-  }
-
-  private static Inputs inputs(int epoch) {
-    Generator g = Generator.on(Device.CPU, 3);
-    Tensor images = Tensor.empty(DType.FLOAT64, Device.CPU, BATCH, 2, 4, 4).uniform_(0, 1, g);
-    return new Inputs(
-        images, Tensor.of(new long[] {0, 1, 2, 3, 0, 2}, BATCH), new int[6], epoch, 1, 1);
-  }
-
-  private static Tensor moved(Tensor images) {
-    Generator g = Generator.on(Device.CPU, 4);
-    return images.add(images.emptyLike().uniform_(-0.1, 0.1, g)).clamp(0, 1);
+    return (SaMdrad) TestMethods.of(options, setting(student, teachers));
   }
 }

@@ -1,7 +1,6 @@
 package bridge.method;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-
+import bridge.ScopedTest;
 import bridge.method.parts.Inputs;
 import bridge.method.parts.MethodContext;
 import bridge.method.parts.Teacher;
@@ -10,35 +9,17 @@ import bridge.torch.DType;
 import bridge.torch.Device;
 import bridge.torch.Generator;
 import bridge.torch.NoGrad;
-import bridge.torch.Scope;
 import bridge.torch.Seeds;
 import bridge.torch.Tensor;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 
-/** Methods on toy networks in float64, in a scope that must leave nothing alive. */
-abstract class ToyTest {
+/** Methods on toy networks in float64. */
+abstract class ToyTest extends ScopedTest {
   static final int CLASSES = 4;
   static final int BATCH = 6;
-
-  private Scope scope;
-  private long aliveBefore;
-
-  @BeforeEach
-  void open() {
-    aliveBefore = Scope.alive();
-    scope = Scope.open("test");
-  }
-
-  @AfterEach
-  void close() {
-    scope.close();
-    assertEquals(aliveBefore, Scope.alive(), "native objects alive after the test");
-  }
 
   /** A method's options, and how many teachers it takes. */
   record Variant(String json, int teachers) {}

@@ -131,8 +131,8 @@ class ModelsTest {
     Map<String, Tensor> tensors = new LinkedHashMap<>(network.stateDict());
     tensors.remove("conv1.weight");
     tensors.put("fc.bias", Tensor.full(9, DType.FLOAT32, Device.CPU, 100));
-    tensors.put("a", Tensor.scalar(1));
-    tensors.put("b", Tensor.scalar(1));
+    tensors.put("a", Tensor.of(new float[] {1}));
+    tensors.put("b", Tensor.of(new float[] {1}));
     tensors.put("bn1.bias", Tensor.full(9, DType.FLOAT32, Device.CPU, 4));
     UsageException e = assertThrows(UsageException.class, () -> StateDicts.load(network, tensors));
     assertEquals(
@@ -150,7 +150,7 @@ class ModelsTest {
     assertArrayEquals(new float[] {2, 3}, Features.vector(tokens).toFloats());
     Tensor vector = Tensor.of(new float[] {1, 2}, 1, 2);
     assertEquals(vector, Features.vector(vector));
-    assertThrows(UsageException.class, () -> Features.vector(Tensor.scalar(1)));
+    assertThrows(UsageException.class, () -> Features.vector(Tensor.of(new float[] {1})));
   }
 
   @Test

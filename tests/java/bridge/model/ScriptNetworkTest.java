@@ -3,11 +3,8 @@ package bridge.model;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import bridge.UsageException;
-import bridge.checkpoint.CheckpointException;
 import bridge.torch.DType;
 import bridge.torch.Device;
 import bridge.torch.NoGrad;
@@ -18,72 +15,21 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** TorchScript files against what PyTorch computed with them (make_torchscript.py). */
-class ScriptNetworkTest {
-  private static final Path FOLDER = Path.of("tests/golden/torchscript");
-
+class ScriptNetworkTest extends NestedScriptTest {
   /** Sums in another order than PyTorch's own build; values are of size 1. */
   private static final double TOLERANCE = 2e-5;
-
-  private static JsonObject want;
-
-  private Scope scope;
-
-  @BeforeEach
-  void open() throws IOException {
-    want =
-        JsonParser.parseString(Files.readString(FOLDER.resolve("nested.json"))).getAsJsonObject();
-    scope = Scope.open("test");
-  }
-
-  @AfterEach
-  void close() {
-    scope.close();
-  }
-
-  private static Network load(Path file, int classes, int size) {
-    return Models.build(
-        ModelSpec.parse(file.toString()),
-        1,
-        classes,
-        size,
-        Normalisation.NONE,
-        new Seeds(1),
-        Device.CPU);
-  }
-
-  private static Network load(String file) {
-    return load(FOLDER.resolve(file), 10, 12);
-  }
-
-  private static Tensor tensor(JsonElement numbers) {
-    JsonObject o = numbers.getAsJsonObject();
-    double[] values =
-        o.getAsJsonArray("values").asList().stream()
-            .mapToDouble(JsonElement::getAsDouble)
-            .toArray();
-    long[] shape =
-        o.getAsJsonArray("shape").asList().stream().mapToLong(JsonElement::getAsLong).toArray();
-    return Tensor.of(values, shape).to(DType.FLOAT32);
-  }
-
-  private static Tensor images() {
-    return tensor(want.get("images"));
-  }
 
   private static List<String> texts(String key) {
     return want.getAsJsonArray(key).asList().stream().map(JsonElement::getAsString).toList();
@@ -290,66 +236,5 @@ class ScriptNetworkTest {
       Tensor vector = Features.vector(teacher.forward(x, List.of(path)).features().get(path));
       assertEquals(o.getAsJsonObject("feature").get("channels").getAsLong(), vector.size(1));
     }
-  }
-
-  private static void assertMessage(String part, Runnable what) {
-    UsageException e = assertThrows(UsageException.class, what::run);
-    assertTrue(e.getMessage().contains(part), e.getMessage());
-    assertEquals(1, e.getMessage().lines().count(), e.getMessage());
-  }
-
-  @Test
-  void anotherClassCountIsRefused() {
-    assertMessage(
-        "gives 10 classes, the data has 100", () -> load(FOLDER.resolve("nested.pt"), 100, 12));
-  }
-
-  @Test
-  void imagesItCannotTakeAreRefused() {
-    assertMessage(
-        "does not take the data's images [2, 3, 12, 12]",
-        () ->
-            Models.build(
-                ModelSpec.parse(FOLDER.resolve("nested.pt").toString()),
-                3,
-                10,
-                12,
-                Normalisation.NONE,
-                new Seeds(1),
-                Device.CPU));
-  }
-
-  @Test
-  void whatIsNoLogitsIsRefused() {
-    assertMessage("the network gives a Tuple", () -> load("pair.pt"));
-  }
-
-  /** The names in the zip stand, the code in it is none. */
-  private static byte[] damaged(byte[] whole) {
-    String text = new String(whole, StandardCharsets.ISO_8859_1);
-    return text.replace("def forward", "dfe forward").getBytes(StandardCharsets.ISO_8859_1);
-  }
-
-  @Test
-  void brokenFilesAreRefusedInOneLine(@TempDir Path folder) throws IOException {
-    byte[] whole = Files.readAllBytes(FOLDER.resolve("nested.pt"));
-    for (int length : new int[] {0, 10, 1000, whole.length - 100}) {
-      Path file = Files.write(folder.resolve("cut.pt"), Arrays.copyOf(whole, length));
-      CheckpointException e =
-          assertThrows(CheckpointException.class, () -> load(file, 10, 12), "cut at " + length);
-      assertTrue(e.getMessage().startsWith("checkpoint " + file + " is "), e.getMessage());
-      assertEquals(1, e.getMessage().lines().count());
-    }
-    Path renamed = Files.write(folder.resolve("cut.pt"), damaged(whole));
-    assertMessage("cut.pt cannot be loaded as TorchScript", () -> load(renamed, 10, 12));
-  }
-
-  @Test
-  void submodulesWithoutAFeatureAreNamed() {
-    Network network = load("nested.pt");
-    assertMessage("no submodule layer3", () -> network.forward(images(), List.of("layer3")));
-    assertMessage("unused is not called", () -> network.forward(images(), List.of("unused")));
-    assertMessage("extra is called in a branch", () -> network.forward(images(), List.of("extra")));
-    assertTrue(network.modules().contains("layer2.0.shortcut.1"));
   }
 }

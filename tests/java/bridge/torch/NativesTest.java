@@ -29,7 +29,6 @@ class NativesTest {
   @Test
   void theVersionIsThatOfLibtorch() {
     assertTrue(Natives.version().matches("\\d+\\.\\d+\\.\\d+"), Natives.version());
-    assertTrue(Natives.build().contains("PyTorch built with"), Natives.build());
   }
 
   @Test

@@ -18,7 +18,7 @@ class NoGradTest {
   @BeforeEach
   void open() {
     scope = Scope.open("test");
-    x = Tensor.scalar(3).requiresGrad_(true);
+    x = Tensor.of(new float[] {3}).requiresGrad_(true);
   }
 
   @AfterEach

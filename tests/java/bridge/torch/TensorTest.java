@@ -73,7 +73,7 @@ class TensorTest {
 
   @Test
   void scalarsHaveNoDimension() {
-    Tensor three = Tensor.scalar(3);
+    Tensor three = Tensor.of(new float[] {3});
     assertEquals(0, three.dim());
     assertEquals(3, three.item());
     assertEquals(3, three.itemLong());
@@ -84,7 +84,7 @@ class TensorTest {
   void float64KeepsItsDigits() {
     double third = 1.0 / 3;
     assertEquals(third, Tensor.full(third, DType.FLOAT64, Device.CPU).item());
-    assertEquals((float) third, Tensor.scalar(third).item());
+    assertEquals((float) third, Tensor.full(third, DType.FLOAT32, Device.CPU).item());
     assertEquals(DType.FLOAT64, row(1).mul(third).dtype());
     assertEquals(third, row(1).mul(third).item());
     assertEquals(DType.FLOAT32, row(1).to(DType.FLOAT32).mul(third).dtype());
@@ -219,11 +219,9 @@ class TensorTest {
     assertShape(a.unsqueeze(1), 2, 1, 3);
     assertShape(a.unsqueeze(1).squeeze(1), 2, 3);
     assertShape(a.view(1, 2, 3).flatten(1), 1, 6);
-    assertShape(a.view(1, 2, 3).permute(2, 0, 1), 3, 1, 2);
     assertEquals(3, a.size(-1));
     assertValues(a.narrow(1, 1, 2), 2, 3, 5, 6);
     assertValues(a.select(0, 1), 4, 5, 6);
-    assertValues(a.flip(1), 3, 2, 1, 6, 5, 4);
     assertValues(row(7).expand(3), 7, 7, 7);
     assertValues(a.asStrided(new long[] {2}, new long[] {4}, 1), 2, 6);
     assertValues(Tensor.cat(List.of(row(1), row(2, 3)), 0), 1, 2, 3);

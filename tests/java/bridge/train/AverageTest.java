@@ -39,7 +39,7 @@ final class AverageTest {
 
   private static void fill(Network network, double value) {
     try (NoGrad _ = NoGrad.enter()) {
-      network.parameters().values().forEach(p -> p.fill_(value));
+      network.parameters().values().forEach(p -> p.zero_().add_(value));
     }
   }
 

@@ -1,6 +1,5 @@
 package bridge.train;
 
-
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import java.util.LinkedHashMap;

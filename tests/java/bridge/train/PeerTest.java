@@ -9,7 +9,7 @@ import bridge.method.parts.Teacher;
 import bridge.torch.Device;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
-import bridge.train.TinyRuns.Heard;
+import bridge.train.TinyRuns.RecordingListener;
 import com.google.gson.JsonObject;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -58,9 +58,9 @@ final class PeerTest {
   @Test
   void thePeerTrainsAndIsSaved() {
     Path out = folder.resolve("run");
-    TinyRuns.run(recipe, out, 1, new Heard());
+    TinyRuns.run(recipe, out, 1, new RecordingListener());
     Map<String, float[]> first = saved(out);
-    TinyRuns.run(recipe, out, 2, new Heard());
+    TinyRuns.run(recipe, out, 2, new RecordingListener());
     Map<String, float[]> second = saved(out);
     first.forEach(
         (name, values) -> {
@@ -93,11 +93,11 @@ final class PeerTest {
   void papersSettingsAreTheirs(String data) {
     Recipe recipe = Recipe.from(Recipes.load("peer-aid-%s-resnet18".formatted(data)));
     boolean tiny = data.startsWith("tiny");
-    assertEquals(tiny ? 200 : 300, recipe.epochs());
+    assertEquals(tiny ? 200 : 300, recipe.epochs);
     // the rate falls, and the average begins, at epoch 214 or 99 counted from 0
     int drop = tiny ? 99 : 214;
-    assertEquals(1, recipe.schedule.factor(drop - 1, 1, recipe.epochs()));
-    assertEquals(0.1, recipe.schedule.factor(drop, 1, recipe.epochs()), 1e-15);
+    assertEquals(1, recipe.schedule.factor(drop - 1, 1, recipe.epochs));
+    assertEquals(0.1, recipe.schedule.factor(drop, 1, recipe.epochs), 1e-15);
     assertEquals(drop + 1, recipe.average.startEpoch());
     assertEquals(Average.Kind.SWA, recipe.average.kind());
     assertEquals(bridge.attack.Start.GAUSSIAN, recipe.attack().start());

@@ -14,7 +14,7 @@ import bridge.torch.NoGrad;
 import bridge.torch.Scope;
 import bridge.torch.Seeds;
 import bridge.torch.Tensor;
-import bridge.train.TinyRuns.Heard;
+import bridge.train.TinyRuns.RecordingListener;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -48,7 +48,8 @@ final class PythonStudentTest {
         python != null && !python.isBlank(), "BRIDGE_PYTHON names no interpreter with PyTorch");
     Path data = TinyRuns.images(folder.resolve("images"));
     Path run = folder.resolve("run");
-    TinyRuns.run(TinyRuns.recipe(data, "method.name=pgd-at"), run, Long.MAX_VALUE, new Heard());
+    TinyRuns.run(
+        TinyRuns.recipe(data, "method.name=pgd-at"), run, Long.MAX_VALUE, new RecordingListener());
     for (String file : List.of("best.pth", "last.pth")) {
       float[] ours = ours(run.resolve(file));
       float[] theirs = theirs(python, run.resolve(file));

@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import bridge.UsageException;
 import bridge.method.Methods;
-import bridge.train.TinyRuns.Heard;
+import bridge.train.TinyRuns.RecordingListener;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.io.IOException;
@@ -114,13 +114,13 @@ final class ResumeTest {
   void aResumedRunIsTheStraightOneBitForBit(String kind, List<String> sets) throws IOException {
     JsonObject recipe = TinyRuns.recipe(images, sets.toArray(String[]::new));
     Path straight = folder.resolve("straight");
-    Heard whole = new Heard();
+    RecordingListener whole = new RecordingListener();
     var first = TinyRuns.run(recipe, straight, Long.MAX_VALUE, whole);
     assertEquals(Trainer.Outcome.FINISHED, first.outcome());
     assertEquals(TinyRuns.STEPS, whole.steps.size());
 
     Path stopped = folder.resolve("stopped");
-    Heard parts = new Heard();
+    RecordingListener parts = new RecordingListener();
     // inside an epoch, twice; at the end of one; at the next one's first step; before the last
     for (long at : new long[] {2, 5, 7, 8, 13}) {
       var part = TinyRuns.run(recipe, stopped, at, parts);
@@ -161,7 +161,7 @@ final class ResumeTest {
   void aRunBegunByAnOlderVersionGoesOn() throws IOException {
     JsonObject recipe = TinyRuns.recipe(images, "method.name=pgd-at", "attack.epsilon=\"1/10\"");
     Path run = folder.resolve("run");
-    TinyRuns.run(recipe, run, 2, new Heard());
+    TinyRuns.run(recipe, run, 2, new RecordingListener());
     Path file = run.resolve("recipe.json");
     JsonObject before = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
     assertNotNull(before.getAsJsonObject("method").remove("cleanPass"));
@@ -169,11 +169,15 @@ final class ResumeTest {
     assertNotNull(before.remove("average"));
     before.getAsJsonObject("attack").addProperty("epsilon", 0.1);
     Files.writeString(file, before.toString());
-    assertEquals(Trainer.Outcome.STEPS_DONE, TinyRuns.run(recipe, run, 4, new Heard()).outcome());
+    assertEquals(
+        Trainer.Outcome.STEPS_DONE,
+        TinyRuns.run(recipe, run, 4, new RecordingListener()).outcome());
 
     before.getAsJsonObject("method").addProperty("cleanPass", true);
     Files.writeString(file, before.toString());
-    var e = assertThrows(UsageException.class, () -> TinyRuns.run(recipe, run, 5, new Heard()));
+    var e =
+        assertThrows(
+            UsageException.class, () -> TinyRuns.run(recipe, run, 5, new RecordingListener()));
     assertTrue(e.getMessage().contains("method.cleanPass was true, now false"), e.getMessage());
   }
 
@@ -181,9 +185,9 @@ final class ResumeTest {
   @Test
   void stoppingAfterEveryStepChangesNothing() throws IOException {
     JsonObject recipe = TinyRuns.recipe(images, "method.name=standard");
-    TinyRuns.run(recipe, folder.resolve("straight"), Long.MAX_VALUE, new Heard());
+    TinyRuns.run(recipe, folder.resolve("straight"), Long.MAX_VALUE, new RecordingListener());
     for (long at = 1; at <= TinyRuns.STEPS; at++) {
-      TinyRuns.run(recipe, folder.resolve("stopped"), at, new Heard());
+      TinyRuns.run(recipe, folder.resolve("stopped"), at, new RecordingListener());
     }
     assertSameFiles(folder.resolve("straight"), folder.resolve("stopped"));
   }
@@ -191,18 +195,18 @@ final class ResumeTest {
   @Test
   void theUserCanStopBetweenSteps() throws IOException {
     JsonObject recipe = TinyRuns.recipe(images, "method.name=standard");
-    TinyRuns.run(recipe, folder.resolve("straight"), Long.MAX_VALUE, new Heard());
-    Heard heard = new Heard();
+    TinyRuns.run(recipe, folder.resolve("straight"), Long.MAX_VALUE, new RecordingListener());
+    RecordingListener recorded = new RecordingListener();
     var ran =
         TinyRuns.run(
             recipe,
             folder.resolve("stopped"),
             Long.MAX_VALUE,
-            () -> heard.steps.size() == 4,
-            heard);
+            () -> recorded.steps.size() == 4,
+            recorded);
     assertEquals(Trainer.Outcome.STOPPED, ran.outcome());
-    assertEquals(4, heard.steps.size());
-    TinyRuns.run(recipe, folder.resolve("stopped"), Long.MAX_VALUE, heard);
+    assertEquals(4, recorded.steps.size());
+    TinyRuns.run(recipe, folder.resolve("stopped"), Long.MAX_VALUE, recorded);
     assertSameFiles(folder.resolve("straight"), folder.resolve("stopped"));
   }
 
@@ -210,19 +214,19 @@ final class ResumeTest {
   void anEvaluationThatTheUserStopsIsDoneAfterTheResume() {
     JsonObject recipe = TinyRuns.recipe(images, "method.name=standard");
     Path out = folder.resolve("run");
-    Heard heard = new Heard();
+    RecordingListener recorded = new RecordingListener();
     var stopped =
         TinyRuns.run(
             recipe,
             out,
             Long.MAX_VALUE,
-            () -> heard.messages.stream().anyMatch(m -> m.startsWith("evaluating")),
-            heard);
+            () -> recorded.messages.stream().anyMatch(m -> m.startsWith("evaluating")),
+            recorded);
     assertEquals(Trainer.Outcome.STOPPED, stopped.outcome());
     assertEquals(List.of(), stopped.students());
-    var resumed = TinyRuns.run(recipe, out, Long.MAX_VALUE, heard);
+    var resumed = TinyRuns.run(recipe, out, Long.MAX_VALUE, recorded);
     assertEquals(Trainer.Outcome.FINISHED, resumed.outcome());
-    assertEquals(TinyRuns.STEPS, heard.steps.size());
+    assertEquals(TinyRuns.STEPS, recorded.steps.size());
     assertEquals(2, resumed.students().size());
   }
 
@@ -230,18 +234,18 @@ final class ResumeTest {
   void aFinishedRunIsOnlyEvaluatedAgain() throws IOException {
     JsonObject recipe = TinyRuns.recipe(images, "method.name=pgd-at");
     Path out = folder.resolve("run");
-    var first = TinyRuns.run(recipe, out, Long.MAX_VALUE, new Heard());
+    var first = TinyRuns.run(recipe, out, Long.MAX_VALUE, new RecordingListener());
     List<byte[]> before = new ArrayList<>();
     List<String> names = List.of("last/state.safetensors", "best.pth", "last.pth", "recipe.json");
     for (String name : names) {
       before.add(Files.readAllBytes(out.resolve(name)));
     }
-    Heard heard = new Heard();
-    var again = TinyRuns.run(recipe, out, 3, heard);
+    RecordingListener recorded = new RecordingListener();
+    var again = TinyRuns.run(recipe, out, 3, recorded);
     assertEquals(Trainer.Outcome.FINISHED, again.outcome());
-    assertEquals(List.of(), heard.steps);
-    assertEquals(List.of(), heard.epochs);
-    assertEquals("all 2 epochs are done, only evaluating", heard.messages.get(0));
+    assertEquals(List.of(), recorded.steps);
+    assertEquals(List.of(), recorded.epochs);
+    assertEquals("all 2 epochs are done, only evaluating", recorded.messages.get(0));
     assertEquals(correct(first), correct(again));
     for (int i = 0; i < names.size(); i++) {
       byte[] now = Files.readAllBytes(out.resolve(names.get(i)));
@@ -253,7 +257,7 @@ final class ResumeTest {
   void anotherRecipeIsRefusedNamingTheSetting() throws IOException {
     Path out = folder.resolve("run");
     JsonObject recipe = TinyRuns.recipe(images, SA_MDRAD, TEACHERS);
-    TinyRuns.run(recipe, out, 1, new Heard());
+    TinyRuns.run(recipe, out, 1, new RecordingListener());
     byte[] state = Files.readAllBytes(out.resolve("last/state.safetensors"));
     for (String[] change :
         new String[][] {
@@ -270,7 +274,8 @@ final class ResumeTest {
       Recipes.set(other, change[0]);
       var e =
           assertThrows(
-              UsageException.class, () -> TinyRuns.run(other, out, Long.MAX_VALUE, new Heard()));
+              UsageException.class,
+              () -> TinyRuns.run(other, out, Long.MAX_VALUE, new RecordingListener()));
       assertTrue(e.getMessage().contains(": " + change[1] + "; "), e.getMessage());
       assertEquals(1, e.getMessage().lines().count());
     }
@@ -282,10 +287,10 @@ final class ResumeTest {
   @Test
   void theRecipeInTheFolderResumesTheRun() throws IOException {
     Path out = folder.resolve("run");
-    TinyRuns.run(TinyRuns.recipe(images, SA_MDRAD, TEACHERS), out, 1, new Heard());
+    TinyRuns.run(TinyRuns.recipe(images, SA_MDRAD, TEACHERS), out, 1, new RecordingListener());
     byte[] written = Files.readAllBytes(out.resolve("recipe.json"));
     JsonObject resolved = Recipes.load(out.resolve("recipe.json").toString());
-    TinyRuns.run(resolved, out, 2, new Heard());
+    TinyRuns.run(resolved, out, 2, new RecordingListener());
     assertTrue(java.util.Arrays.equals(written, Files.readAllBytes(out.resolve("recipe.json"))));
   }
 
@@ -294,7 +299,7 @@ final class ResumeTest {
   void runOfAnOlderVersionGoesOn() throws IOException {
     Path out = folder.resolve("run");
     JsonObject recipe = TinyRuns.recipe(images, SA_MDRAD, TEACHERS);
-    TinyRuns.run(recipe, out, 1, new Heard());
+    TinyRuns.run(recipe, out, 1, new RecordingListener());
     Path file = out.resolve("recipe.json");
     String written = Files.readString(file);
     JsonObject older = Recipes.load(file.toString());
@@ -303,7 +308,7 @@ final class ResumeTest {
     older.remove("precision");
     older.getAsJsonArray("teachers").forEach(t -> t.getAsJsonObject().remove("precision"));
     Files.writeString(file, older.toString());
-    TinyRuns.run(recipe, out, 2, new Heard());
+    TinyRuns.run(recipe, out, 2, new RecordingListener());
     assertEquals(written, Files.readString(file));
   }
 
@@ -311,12 +316,14 @@ final class ResumeTest {
   void aDamagedStateIsRefusedInOneLine() throws IOException {
     Path out = folder.resolve("run");
     JsonObject recipe = TinyRuns.recipe(images, "method.name=standard");
-    TinyRuns.run(recipe, out, 1, new Heard());
+    TinyRuns.run(recipe, out, 1, new RecordingListener());
     Path state = out.resolve("last/state.safetensors");
     byte[] whole = Files.readAllBytes(state);
     Files.write(state, java.util.Arrays.copyOf(whole, whole.length / 2));
     var e =
-        assertThrows(bridge.BridgeException.class, () -> TinyRuns.run(recipe, out, 2, new Heard()));
+        assertThrows(
+            bridge.BridgeException.class,
+            () -> TinyRuns.run(recipe, out, 2, new RecordingListener()));
     assertTrue(e.getMessage().contains(state.toString()), e.getMessage());
     assertEquals(1, e.getMessage().lines().count());
   }

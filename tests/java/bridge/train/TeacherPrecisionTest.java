@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import bridge.UsageException;
 import bridge.model.Precision;
-import bridge.train.TinyRuns.Heard;
+import bridge.train.TinyRuns.RecordingListener;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import java.nio.file.Path;
@@ -130,10 +130,10 @@ final class TeacherPrecisionTest {
         refused.add(method);
         continue;
       }
-      Heard heard = new Heard();
+      RecordingListener recorded = new RecordingListener();
       Path out = folder.resolve("run" + trained.size() + kind.get()[0]);
-      TinyRuns.run(recipe, out, 1, heard);
-      assertEquals(1, heard.steps.size(), method);
+      TinyRuns.run(recipe, out, 1, recorded);
+      assertEquals(1, recorded.steps.size(), method);
       trained.add(method);
     }
     assertTrue(refused.containsAll(Set.of("ada-ad", "ca-mkd", "peer-aid")), refused.toString());
@@ -145,16 +145,16 @@ final class TeacherPrecisionTest {
   @Test
   void theRunSaysOnceWhatRoundingChanges() {
     TinyRuns.images(folder.resolve("images"));
-    Heard heard = new Heard();
+    RecordingListener recorded = new RecordingListener();
     JsonObject recipe = recipe("method.name=sa-mdrad", TEACHERS);
-    TinyRuns.run(recipe, folder.resolve("run"), 1, heard);
-    List<String> of = heard.messages.stream().filter(m -> m.contains("BFLOAT16")).toList();
-    assertEquals(2, of.size(), heard.messages.toString());
+    TinyRuns.run(recipe, folder.resolve("run"), 1, recorded);
+    List<String> of = recorded.messages.stream().filter(m -> m.contains("BFLOAT16")).toList();
+    assertEquals(2, of.size(), recorded.messages.toString());
     assertTrue(
         of.get(0).matches("(warning: )?teacher fmnist-vgg in BFLOAT16 predicts .* of 64 images.*"),
         of.get(0));
     assertTrue(of.get(1).startsWith("warning: teacher fmnist-vgg in BFLOAT16 takes half"));
-    Heard resumed = new Heard();
+    RecordingListener resumed = new RecordingListener();
     TinyRuns.run(recipe, folder.resolve("run"), 2, resumed);
     assertEquals(List.of(), resumed.messages);
   }
@@ -163,10 +163,10 @@ final class TeacherPrecisionTest {
   void theStudentLearnsFromWhatTheTeacherSaysInHalfPrecision() {
     TinyRuns.images(folder.resolve("images"));
     String teacher = "teachers=[{\"model\": \"models/fmnist-vgg.pt\"}]";
-    Heard exact = new Heard();
+    RecordingListener exact = new RecordingListener();
     TinyRuns.run(recipe("method.name=rslad", teacher), folder.resolve("exact"), 1, exact);
     for (String precision : List.of("BFLOAT16", "FLOAT16")) {
-      Heard half = new Heard();
+      RecordingListener half = new RecordingListener();
       JsonObject recipe =
           recipe("method.name=rslad", teacher, "teachers[0].precision=" + precision);
       TinyRuns.run(recipe, folder.resolve(precision), 1, half);
@@ -181,13 +181,13 @@ final class TeacherPrecisionTest {
   void anotherPrecisionIsAnotherRecipe() {
     TinyRuns.images(folder.resolve("images"));
     JsonObject recipe = recipe("method.name=sa-mdrad", TEACHERS);
-    TinyRuns.run(recipe, folder.resolve("run"), 1, new Heard());
+    TinyRuns.run(recipe, folder.resolve("run"), 1, new RecordingListener());
     for (String precision : List.of("FLOAT32", "FLOAT16")) {
       Recipes.set(recipe, "teachers[1].precision=" + precision);
       var e =
           assertThrows(
               UsageException.class,
-              () -> TinyRuns.run(recipe, folder.resolve("run"), 2, new Heard()));
+              () -> TinyRuns.run(recipe, folder.resolve("run"), 2, new RecordingListener()));
       String difference =
           ": teachers[1].precision was \"BFLOAT16\", now \"%s\"; ".formatted(precision);
       assertTrue(e.getMessage().contains(difference), e.getMessage());

@@ -80,8 +80,8 @@ final class TinyRuns {
     return recipe;
   }
 
-  /** All that a run told, as text with every bit of its numbers. */
-  static class Heard implements Listener {
+  /** Records all that a run reports, as text with every bit of its numbers. */
+  static class RecordingListener implements Listener {
     final List<String> steps = new ArrayList<>();
     final List<String> epochs = new ArrayList<>();
     final List<String> messages = new ArrayList<>();

@@ -1,6 +1,5 @@
 package bridge.train;
 
-
 import bridge.Options;
 import bridge.attack.Ball;
 import bridge.attack.Norm;
@@ -274,7 +273,7 @@ final class Trajectory implements AutoCloseable {
     return value(card.getAsJsonObject("per_step").getAsJsonObject("float64").get(figure), step);
   }
 
-  private static OptionalDouble value(JsonElement values, int step) {
+  static OptionalDouble value(JsonElement values, int step) {
     return values == null || values.getAsJsonArray().get(step).isJsonNull()
         ? OptionalDouble.empty()
         : OptionalDouble.of(values.getAsJsonArray().get(step).getAsDouble());
@@ -282,30 +281,17 @@ final class Trajectory implements AutoCloseable {
 
   /** By how much a figure may differ, for an implementation in that precision. */
   double within(int step, String figure, DType type) {
-    double value = Math.abs(figure(step, figure).orElseThrow());
-    return type == DType.FLOAT64
-        ? wide("loss_relative") * value
-        : value(tolerance().getAsJsonObject("per_step").get(figure), step).orElse(1e-5 * value);
+    return tolerance().within(step, figure, figure(step, figure).orElseThrow(), type);
   }
 
-  private double wide(String key) {
-    return tolerance().getAsJsonObject("float64_implementation").get(key).getAsDouble();
-  }
-
-  /** By how much the student may differ after the last step of a run in float64, relative. */
-  double withinAtTheEnd() {
-    return wide("state_rel_l2");
-  }
-
-  private JsonObject tolerance() {
-    return card.getAsJsonObject("tolerance");
+  TrajectoryTolerance tolerance() {
+    return new TrajectoryTolerance(card.getAsJsonObject("tolerance"));
   }
 
   /** By how much the student may differ after a step; null where it was not recorded. */
   JsonObject snapshot(int step) {
-    String key = String.valueOf(step + 1);
     boolean recorded = own.tensors().keySet().stream().anyMatch(n -> n.startsWith(at(step, "")));
-    return recorded ? tolerance().getAsJsonObject("snapshots").getAsJsonObject(key) : null;
+    return recorded ? tolerance().snapshot(step + 1) : null;
   }
 
   /** How tensors after a step are called. */
@@ -336,20 +322,6 @@ final class Trajectory implements AutoCloseable {
   /** The attack's images of a step; null where they were not recorded. */
   Tensor adversarial(int step) {
     return own.tensors().get("x_adv_" + (step + 1));
-  }
-
-  /** From which distance on two pixels are different ones. */
-  double pixelsDiffer() {
-    return tolerance().getAsJsonObject("x_adv").get("element_abs").getAsDouble();
-  }
-
-  /** Which share of the pixels may be different ones. */
-  double shareAllowed(int step) {
-    return tolerance()
-        .getAsJsonObject("x_adv")
-        .getAsJsonObject("allowed_share_of_differing_elements")
-        .get(String.valueOf(step + 1))
-        .getAsDouble();
   }
 
   /** The tensors whose names begin so, by the rest of the names. */

@@ -208,9 +208,9 @@ final class TrajectoryRun {
     near(i, "largest perturbation", theirs, 1e-6, largest(moved));
     Tensor recorded = golden.adversarial(i);
     if (recorded != null) {
-      Tensor apart = recorded.to(type).sub(made).abs().gt(golden.pixelsDiffer());
+      Tensor apart = recorded.to(type).sub(made).abs().gt(golden.tolerance().pixelsDiffer());
       double share = (double) apart.sum().itemLong() / apart.numel();
-      double allowed = Math.max(golden.shareAllowed(i), fallback(i));
+      double allowed = Math.max(golden.tolerance().shareOfPixels(i + 1), fallback(i));
       assertTrue(share <= allowed, () -> at(i, "share of other pixels") + " is " + share);
     }
   }
@@ -267,7 +267,7 @@ final class TrajectoryRun {
     ours.keySet().retainAll(theirs.keySet());
     assertEquals(theirs.keySet(), ours.keySet());
     Apart apart = Apart.between(ours, theirs);
-    near(last - 1, "state", 0, golden.withinAtTheEnd(), apart.relative);
+    near(last - 1, "state", 0, golden.tolerance().atTheEnd(), apart.relative);
   }
 
   /** How far tensors are from recorded ones, taken together. */

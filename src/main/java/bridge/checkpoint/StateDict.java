@@ -88,10 +88,6 @@ public final class StateDict implements AutoCloseable {
     return key.length() > prefix.length() && key.startsWith(prefix);
   }
 
-  public Path file() {
-    return file;
-  }
-
   public Format format() {
     return format;
   }

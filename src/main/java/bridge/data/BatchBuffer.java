@@ -4,11 +4,10 @@ import bridge.torch.DType;
 import bridge.torch.Device;
 import bridge.torch.Memory;
 import bridge.torch.Tensor;
-import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
-import java.util.stream.IntStream;
 
 /**
  * Room for one batch outside the heap, and the work of filling it.
@@ -35,7 +34,7 @@ final class BatchBuffer implements AutoCloseable {
   private Memory images;
   private Memory labels;
   private int[] indices = {};
-  private List<? extends Future<?>> filling = List.of();
+  private Future<?> filling = CompletableFuture.completedFuture(null);
 
   BatchBuffer(ImageSet set, int batchSize, Device device) {
     this.set = set;
@@ -56,27 +55,18 @@ final class BatchBuffer implements AutoCloseable {
     long of(int image);
   }
 
-  /** Starts to fill, in {@code parts} tasks. */
-  void fill(
-      ExecutorService fillers, int parts, int[] wanted, Augment augment, Randomness randomness) {
+  /** Starts to fill. */
+  void fill(ExecutorService filler, int[] wanted, Augment augment, Randomness randomness) {
     if (device.isCuda()) {
       close();
       allocate();
     }
     indices = wanted;
-    filling =
-        IntStream.range(0, parts)
-            .mapToObj(
-                part -> {
-                  int from = part * wanted.length / parts;
-                  int to = (part + 1) * wanted.length / parts;
-                  return fillers.submit(() -> fill(from, to, augment, randomness));
-                })
-            .toList();
+    filling = filler.submit(() -> fill(augment, randomness));
   }
 
-  private void fill(int from, int to, Augment augment, Randomness randomness) {
-    for (int i = from; i < to; i++) {
+  private void fill(Augment augment, Randomness randomness) {
+    for (int i = 0; i < indices.length; i++) {
       int image = indices[i];
       labels.setLong((long) i * Long.BYTES, set.label(image));
       write(image, i * set.imageBytes() * Float.BYTES, augment.draw(randomness.of(image)));
@@ -127,32 +117,28 @@ final class BatchBuffer implements AutoCloseable {
     }
   }
 
-  /** Waits until the batch is whole; what went wrong in a filler is thrown here. */
+  /** Waits until the batch is whole; what went wrong while filling is thrown here. */
   void await() {
     settle();
-    for (Future<?> part : filling) {
-      if (part.state() == Future.State.FAILED) {
-        switch (part.exceptionNow()) {
-          case RuntimeException failure -> throw failure;
-          case Error failure -> throw failure;
-          case Throwable failure -> throw new IllegalStateException(failure);
-        }
+    if (filling.state() == Future.State.FAILED) {
+      switch (filling.exceptionNow()) {
+        case RuntimeException failure -> throw failure;
+        case Error failure -> throw failure;
+        case Throwable failure -> throw new IllegalStateException(failure);
       }
     }
   }
 
-  /** Waits until no filler writes here any more, however it went. */
+  /** Waits until nothing is written here any more, however it went. */
   void settle() {
     boolean interrupted = false;
-    for (Future<?> part : filling) {
-      while (!part.isDone()) {
-        try {
-          part.get();
-        } catch (InterruptedException e) {
-          interrupted = true; // a batch takes too short to give up
-        } catch (ExecutionException e) {
-          continue; // await tells it
-        }
+    while (!filling.isDone()) {
+      try {
+        filling.get();
+      } catch (InterruptedException e) {
+        interrupted = true; // a batch takes too short to give up
+      } catch (ExecutionException e) {
+        break; // await tells it
       }
     }
     if (interrupted) {

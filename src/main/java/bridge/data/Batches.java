@@ -15,9 +15,9 @@ import java.util.concurrent.TimeUnit;
  * used.
  *
  * <p>Which images a batch holds, and how each is augmented, depends on the seed, the epoch and the
- * step alone: not on the number of threads, nor on where a run was resumed. Filler threads write to
- * memory outside the heap, which is the tensors' storage; they never touch libtorch. One thread
- * uses an object of this class, with one epoch at a time.
+ * step alone, not on where a run was resumed. The filling thread writes to memory outside the heap,
+ * which is the tensors' storage; it never touches libtorch. One thread uses an object of this
+ * class, with one epoch at a time.
  */
 public final class Batches implements AutoCloseable {
   private final int[] indices;
@@ -26,9 +26,8 @@ public final class Batches implements AutoCloseable {
   private final Seeds seeds;
   private final boolean shuffle;
   private final Device device;
-  private final int threads;
   private final int steps;
-  private final ExecutorService fillers;
+  private final ExecutorService filler;
 
   /** Every buffer is in one of these: to be filled, being filled in order, or handed out. */
   private final Deque<BatchBuffer> free = new ArrayDeque<>();
@@ -46,14 +45,10 @@ public final class Batches implements AutoCloseable {
     seeds = settings.seeds;
     shuffle = settings.shuffle;
     device = settings.device;
-    threads = settings.threads;
-    steps =
-        settings.dropLast
-            ? indices.length / settings.batchSize
-            : Math.ceilDiv(indices.length, settings.batchSize);
-    fillers =
-        Executors.newFixedThreadPool(
-            threads, Thread.ofPlatform().daemon().name("bridge-batches-", 0).factory());
+    steps = Math.ceilDiv(indices.length, settings.batchSize);
+    filler =
+        Executors.newSingleThreadExecutor(
+            Thread.ofPlatform().daemon().name("bridge-batches-", 0).factory());
     free.add(new BatchBuffer(settings.set, batchSize, device)); // one in use
     free.add(new BatchBuffer(settings.set, batchSize, device)); // and one being filled
   }
@@ -71,9 +66,7 @@ public final class Batches implements AutoCloseable {
     private Augment augment = Augment.NONE;
     private Seeds seeds = new Seeds(0);
     private boolean shuffle;
-    private boolean dropLast;
     private Device device = Device.CPU;
-    private int threads = 1;
 
     private Builder(ImageSet set, int[] indices) {
       for (int index : indices) {
@@ -109,21 +102,9 @@ public final class Batches implements AutoCloseable {
       return this;
     }
 
-    /** Whether a last, smaller batch is left out. */
-    public Builder dropLast(boolean leaveOut) {
-      dropLast = leaveOut;
-      return this;
-    }
-
     /** Where the tensors shall be. */
     public Builder device(Device where) {
       device = where;
-      return this;
-    }
-
-    /** How many threads fill a batch together: 1 unless said otherwise. */
-    public Builder threads(int fillers) {
-      threads = positive("threads", fillers);
       return this;
     }
 
@@ -207,7 +188,7 @@ public final class Batches implements AutoCloseable {
       return batch;
     }
 
-    /** Gives the fillers all buffers but those whose batches are still to come. */
+    /** Gives the filler all buffers but those whose batches are still to come. */
     private void fillAhead() {
       free.addAll(used);
       used.clear();
@@ -216,8 +197,7 @@ public final class Batches implements AutoCloseable {
         int to = Math.min(from + batchSize, order.length);
         BatchBuffer buffer = free.remove();
         buffer.fill(
-            fillers,
-            threads,
+            filler,
             Arrays.copyOfRange(order, from, to),
             augment,
             image -> seeds.derive("augment", number, image));
@@ -238,7 +218,7 @@ public final class Batches implements AutoCloseable {
     }
   }
 
-  /** Stops the fillers and frees the buffers; tensors of batches must not be used any more. */
+  /** Stops the filler and frees the buffers; tensors of batches must not be used any more. */
   @Override
   public void close() {
     if (closed) {
@@ -248,11 +228,11 @@ public final class Batches implements AutoCloseable {
       current.close();
     }
     closed = true;
-    fillers.shutdown();
+    filler.shutdown();
     boolean interrupted = false;
-    while (!fillers.isTerminated()) {
+    while (!filler.isTerminated()) {
       try {
-        fillers.awaitTermination(1, TimeUnit.SECONDS);
+        filler.awaitTermination(1, TimeUnit.SECONDS);
       } catch (InterruptedException e) {
         interrupted = true; // the buffers may be freed only when nobody fills them
       }

@@ -55,10 +55,6 @@ public final class AppendedFile implements AutoCloseable {
     }
   }
 
-  public Path path() {
-    return path;
-  }
-
   /** Adds a text in UTF-8. */
   public void write(String record) {
     write(ByteBuffer.wrap(record.getBytes(StandardCharsets.UTF_8)));

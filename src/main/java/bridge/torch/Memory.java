@@ -23,8 +23,6 @@ import java.util.concurrent.atomic.AtomicReference;
  * IllegalStateException}. A block that backs a tensor must stay open as long as the tensor is used.
  */
 public final class Memory implements AutoCloseable {
-  private static final ValueLayout.OfShort SHORT =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfInt INT =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfLong LONG =
@@ -86,11 +84,6 @@ public final class Memory implements AutoCloseable {
     return new Memory(MemorySegment.ofAddress(address).reinterpret(bytes), null);
   }
 
-  /** The same bytes from {@code offset} on, for {@code bytes}; closing it closes nothing. */
-  public Memory slice(long offset, long bytes) {
-    return new Memory(segment.asSlice(offset, bytes), null);
-  }
-
   /** How many bytes there are. */
   public long size() {
     return segment.byteSize();
@@ -111,24 +104,9 @@ public final class Memory implements AutoCloseable {
     return segment.get(LONG, at);
   }
 
-  /** The float at this offset in bytes. */
-  public float getFloat(long at) {
-    return segment.get(FLOAT, at);
-  }
-
   /** Writes the lowest 8 bits at this offset. */
   public void setByte(long at, int value) {
     segment.set(ValueLayout.JAVA_BYTE, at, (byte) value);
-  }
-
-  /** Writes the lowest 16 bits at this offset in bytes. */
-  public void setShort(long at, int value) {
-    segment.set(SHORT, at, (short) value);
-  }
-
-  /** Writes 32 bits at this offset in bytes. */
-  public void setInt(long at, int value) {
-    segment.set(INT, at, value);
   }
 
   /** Writes 64 bits at this offset in bytes. */

@@ -122,14 +122,6 @@ public final class Natives {
     }
   }
 
-  /** libtorch's own description of how it was built. */
-  public static String build() {
-    load();
-    try (Scope _ = Scope.open("build")) {
-      return torch.show_config().getString();
-    }
-  }
-
   /** How many threads one operation may use. */
   public static int threads() {
     load();

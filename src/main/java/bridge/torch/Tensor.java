@@ -19,8 +19,9 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.MemoryFormat;
 
 /**
- * A tensor of libtorch, with the operations this program uses, named and meant as in PyTorch and
- * taking plain Java arguments. Names that end in an underscore change the tensor and return it.
+ * A tensor of libtorch, longer than other files because each operation this program uses is a
+ * method of it. They are named and meant as in PyTorch and take plain Java arguments; names that
+ * end in an underscore change the tensor and return it.
  *
  * <p>A tensor belongs to the {@link Scope} that was innermost when it was made. What libtorch
  * refuses arrives as a {@link NativeException} of one line.
@@ -136,11 +137,6 @@ public final class Tensor {
           "%d values do not fill the shape %s".formatted(values, Arrays.toString(sizes())));
     }
     return pointer;
-  }
-
-  /** A float scalar. */
-  public static Tensor scalar(double value) {
-    return full(value, DType.FLOAT32, Device.CPU);
   }
 
   public static Tensor zeros(DType type, Device device, long... shape) {
@@ -364,10 +360,6 @@ public final class Tensor {
     return self(pointer::zero_);
   }
 
-  public Tensor fill_(double value) {
-    return self(() -> pointer.fill_(new Scalar(value)));
-  }
-
   /** this ← this + weight · (end − this). */
   public Tensor lerp_(Tensor end, double weight) {
     return self(() -> pointer.lerp_(end.pointer, new Scalar(weight)));
@@ -410,10 +402,6 @@ public final class Tensor {
   /** −1, 0 or 1; the sign of 0 is 0. */
   public Tensor sign() {
     return make(pointer::sign);
-  }
-
-  public Tensor sign_() {
-    return self(pointer::sign_);
   }
 
   public Tensor pow(double exponent) {
@@ -604,10 +592,6 @@ public final class Tensor {
     return make(() -> pointer.flatten(start, -1));
   }
 
-  public Tensor permute(long... dims) {
-    return make(() -> pointer.permute(dims));
-  }
-
   public Tensor transpose(int a, int b) {
     return make(() -> pointer.transpose(a, b));
   }
@@ -630,10 +614,6 @@ public final class Tensor {
 
   public Tensor expand(long... shape) {
     return make(() -> pointer.expand(shape));
-  }
-
-  public Tensor flip(int... dims) {
-    return make(() -> pointer.flip(longs(dims)));
   }
 
   /** A view with these strides (in elements). */

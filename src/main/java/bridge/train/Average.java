@@ -1,6 +1,5 @@
 package bridge.train;
 
-
 import bridge.Options;
 import bridge.model.Network;
 import bridge.torch.NoGrad;

@@ -208,14 +208,6 @@ public final class Recipe {
     return data;
   }
 
-  public int epochs() {
-    return epochs;
-  }
-
-  public int batch() {
-    return batch;
-  }
-
   /** The radius of the training attack, which the evaluation uses too. */
   public Pgd attack() {
     return attack;
