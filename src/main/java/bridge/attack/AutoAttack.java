@@ -70,14 +70,14 @@ public record AutoAttack(Version version, Ball ball) implements Attack {
     return switch (version) {
       case STANDARD ->
           List.of(
-              ball.norm() == Norm.L1 ? crossEntropy.beginning(RESTARTS) : crossEntropy,
+              ball.norm() == Norm.L1 ? crossEntropy.withStarts(RESTARTS) : crossEntropy,
               Apgd.targeted(ball),
               Fab.targeted(ball),
               Square.of(ball));
       case PLUS ->
           List.of(
-              crossEntropy.plain().beginning(RESTARTS),
-              dlr.plain().beginning(RESTARTS),
+              crossEntropy.plain().withStarts(RESTARTS),
+              dlr.plain().withStarts(RESTARTS),
               new Fab("fab", ball, false, Fab.STEPS, RESTARTS),
               Square.of(ball),
               Apgd.targeted(ball).plain(),

@@ -203,7 +203,7 @@ final class TorchGlobals implements Globals {
     var storage = new Storage(key, elements(type.name()), type.name(), elements, start);
     Storage other = storages.putIfAbsent(key, storage);
     if (other != null && !other.typeName().equals(storage.typeName())) {
-      throw broken("has storage %s of two types".formatted(CheckpointException.shown(key)));
+      throw broken("has storage %s of two types".formatted(CheckpointException.printable(key)));
     }
     return storage;
   }

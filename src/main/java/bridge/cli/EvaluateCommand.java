@@ -148,9 +148,9 @@ final class EvaluateCommand implements Runnable {
 
   /** What was asked for, checked as far as it can be before anything is loaded. */
   private EvaluationRequest request() {
-    Common.positive("--limit", limit);
-    Common.positive("--batch", batch);
-    Common.positive("--restarts", restarts);
+    OptionChecks.positive("--limit", limit);
+    OptionChecks.positive("--batch", batch);
+    OptionChecks.positive("--restarts", restarts);
     compute.check();
     Optional<EvaluationRequest.Certificates> certificates = certify.certificates();
     EvaluationRequest.Attacked attacked = attacked();

@@ -140,7 +140,7 @@ public final class Recipes {
     } else if (at.isJsonObject()) {
       at.getAsJsonObject().add(last, value);
     } else {
-      throw nowhere(assignment);
+      throw noSuchPath(assignment);
     }
   }
 
@@ -149,7 +149,7 @@ public final class Recipes {
       return array(at, assignment).get(index(key, at, assignment));
     }
     if (!at.isJsonObject()) {
-      throw nowhere(assignment);
+      throw noSuchPath(assignment);
     }
     JsonObject object = at.getAsJsonObject();
     if (!object.has(key)) {
@@ -160,7 +160,7 @@ public final class Recipes {
 
   private static JsonArray array(JsonElement at, String assignment) {
     if (!at.isJsonArray()) {
-      throw nowhere(assignment);
+      throw noSuchPath(assignment);
     }
     return at.getAsJsonArray();
   }
@@ -175,7 +175,7 @@ public final class Recipes {
     return index;
   }
 
-  private static UsageException nowhere(String assignment) {
+  private static UsageException noSuchPath(String assignment) {
     return new UsageException("--set %s leads nowhere in the recipe".formatted(assignment));
   }
 
