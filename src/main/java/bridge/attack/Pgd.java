@@ -1,6 +1,5 @@
 package bridge.attack;
 
-
 import bridge.Options;
 import bridge.UsageException;
 import bridge.gradient.Objective;

@@ -1,5 +1,6 @@
 package bridge.checkpoint;
 
+import bridge.Json;
 import bridge.torch.DType;
 import bridge.torch.Memory;
 import bridge.torch.Tensor;
@@ -102,8 +103,7 @@ record SafetensorsHeader(Map<String, Entry> entries, Map<String, String> metadat
       } catch (IOException | IllegalStateException | NumberFormatException e) {
         throw broken(
             "has a header that is no valid JSON for safetensors: "
-                + CheckpointException.printable(
-                    String.valueOf(e.getMessage()).replaceAll("\\s+", " ")));
+                + CheckpointException.printable(Json.fault(e)));
       }
       return new SafetensorsHeader(entries, metadata);
     }

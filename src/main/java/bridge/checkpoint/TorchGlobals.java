@@ -233,7 +233,7 @@ final class TorchGlobals implements Globals {
   private <T> T argument(List<Object> arguments, int index, Class<T> type) {
     Object value = argument(arguments, index);
     if (!type.isInstance(value)) {
-      throw broken("has another value where a %s belongs".formatted(type.getSimpleName()));
+      throw PickleException.mistyped(type);
     }
     return type.cast(value);
   }
@@ -242,7 +242,7 @@ final class TorchGlobals implements Globals {
     return switch (value) {
       case Tuple t -> t.items();
       case Items l -> l.items();
-      case null, default -> throw broken("has another value where a tuple belongs");
+      case null, default -> throw PickleException.mistyped(Tuple.class);
     };
   }
 

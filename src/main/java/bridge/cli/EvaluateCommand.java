@@ -32,7 +32,7 @@ final class EvaluateCommand implements Runnable {
       names = "--model",
       required = true,
       paramLabel = "MODEL",
-      description = "ARCH@CHECKPOINT or a TorchScript file.")
+      description = "ARCH@CHECKPOINT, or a file: TorchScript, or weights with a card.")
   private String model;
 
   @Option(

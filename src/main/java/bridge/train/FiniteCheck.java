@@ -1,6 +1,5 @@
 package bridge.train;
 
-
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;

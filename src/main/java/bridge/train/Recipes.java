@@ -1,5 +1,6 @@
 package bridge.train;
 
+import bridge.Json;
 import bridge.Options;
 import bridge.UsageException;
 import bridge.files.Reason;
@@ -105,11 +106,8 @@ public final class Recipes {
       reader.setStrictness(Strictness.STRICT);
       return whole(reader).getAsJsonObject();
     } catch (JsonParseException | IllegalStateException e) {
-      String why = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
       throw new UsageException(
-          "recipe %s is not a JSON object: %s"
-              .formatted(name, why.replaceFirst("^.*?: |^Use JsonReader.* to accept ", "")),
-          e);
+          "recipe %s is not a JSON object: %s".formatted(name, Json.fault(e)), e);
     }
   }
 
