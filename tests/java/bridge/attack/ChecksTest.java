@@ -91,7 +91,7 @@ class ChecksTest {
 
   @Test
   void randomAnswers() {
-    assertOne("answers the same images differently each time", warnings(noisy()));
+    assertOne("gives other logits for the same images each time", warnings(noisy()));
     assertOne("each time", warnings(AutoAttack.Version.PLUS, noisy()));
     assertEquals(List.of(), warnings(AutoAttack.Version.RAND, noisy()));
   }
@@ -110,14 +110,14 @@ class ChecksTest {
   @Test
   void anotherAnswerWhileGradientsAreRecorded() {
     assertOne(
-        "answers differently while gradients are recorded",
+        "gives other logits while gradients are recorded",
         warnings(altered((x, z) -> x.requiresGrad() ? z.add(z.flip(1)) : z)));
   }
 
   @Test
   void answersThatDependOnTheBatch() {
     assertOne(
-        "depends on the other images of the batch",
+        "depend on the other images of the batch",
         warnings(altered((x, z) -> z.sub(z.meanKeep(0)))));
   }
 

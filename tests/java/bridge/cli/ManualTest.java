@@ -30,6 +30,7 @@ import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.ParseResult;
@@ -211,6 +212,21 @@ class ManualTest {
     assertEquals(0, ran.status(), ran.err());
     assertEquals("", ran.err());
     assertTrue(!ran.out().isBlank());
+  }
+
+  @Test
+  void theAttacksOfThePageAreThoseOfTheHelp() throws IOException {
+    List<String> help =
+        Arrays.stream(AttackTable.lines())
+            .filter(line -> line.matches("  [a-z].*"))
+            .map(line -> String.join(" | ", line.strip().split(" {2,}")))
+            .toList();
+    List<String> page =
+        Files.readAllLines(Path.of("src/site/markdown/evaluation.md")).stream()
+            .filter(line -> line.matches("\\| `.*(l1|l2) \\|.*"))
+            .map(line -> line.replace("`", "").replaceAll("^\\| | \\|$", ""))
+            .toList();
+    assertEquals(help, page);
   }
 
   /** {@code PATH=VALUE} in the tables of options is one that some built-in recipe takes. */

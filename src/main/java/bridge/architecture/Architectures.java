@@ -219,10 +219,10 @@ public final class Architectures {
 
   private static Fit compare(
       String text, Dimensions data, Architecture network, Map<String, long[]> shapes) {
-    Map<String, Tensor> own = network.stateDict();
+    Map<String, Tensor> expected = network.stateDict();
     List<String> missing = new ArrayList<>();
     List<String> misshapen = new ArrayList<>();
-    own.forEach(
+    expected.forEach(
         (name, t) -> {
           long[] shape = shapes.get(name);
           if (shape == null && !StateDict.mayLack(name)) {
@@ -235,7 +235,7 @@ public final class Architectures {
         });
     List<String> unexpected =
         shapes.entrySet().stream()
-            .filter(e -> !own.containsKey(e.getKey()) && !StateDict.isStatistic(e.getKey()))
+            .filter(e -> !expected.containsKey(e.getKey()) && !StateDict.isStatistic(e.getKey()))
             .map(e -> e.getKey() + " " + Arrays.toString(e.getValue()))
             .toList();
     long parameters = network.parameters().values().stream().mapToLong(Tensor::numel).sum();

@@ -139,7 +139,7 @@ public record Apgd(
                 new ApgdClimb(this, network, survivors.images(), survivors.labels(), towards);
             climb.run(start(climb.images, noise), phases(), widened, true);
             zeroGradients = Math.max(zeroGradients, climb.zeroGradients());
-            survivors.take(climb.broken, climb.adversarial);
+            survivors.update(climb.broken, climb.adversarial);
           }
         }
       }

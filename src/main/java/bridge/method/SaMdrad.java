@@ -123,12 +123,12 @@ final class SaMdrad implements Method {
 
   /** Σ_k a_k KL(p_k ‖ p_s), of the teachers' logits and, last, the student's. */
   private Tensor toTeachers(List<Tensor> logits, Tensor labels) {
-    Tensor own = logits.get(teachers.size());
+    Tensor studentLogits = logits.get(teachers.size());
     List<Tensor> raw = logits.subList(0, teachers.size()).stream().map(Tensor::detach).toList();
     Tensor a = branch(raw, labels, Branches.ADV).weights;
     Tensor sum = null;
     for (int k = 0; k < teachers.size(); k++) {
-      Tensor kl = Losses.klBetweenLogits(logits.get(k), own).mul(a.select(1, k));
+      Tensor kl = Losses.klBetweenLogits(logits.get(k), studentLogits).mul(a.select(1, k));
       sum = sum == null ? kl : sum.add(kl);
     }
     return sum.mean();

@@ -94,9 +94,9 @@ final class Average {
 
     @Override
     public void close() {
-      Map<String, Tensor> own = student.stateDict();
+      Map<String, Tensor> state = student.stateDict();
       try (NoGrad _ = NoGrad.enter()) {
-        trained.forEach((name, t) -> own.get(name).copy_(t));
+        trained.forEach((name, t) -> state.get(name).copy_(t));
       }
     }
   }

@@ -5,7 +5,6 @@ import bridge.UsageException;
 import bridge.files.FolderLock;
 import bridge.files.Reason;
 import bridge.files.WholeFile;
-import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
@@ -141,14 +140,7 @@ public final class RunFolder implements AutoCloseable {
 
   /** Writes a JSON file, whole or not at all. */
   public void writeJson(String name, JsonElement json) {
-    String text =
-        new GsonBuilder()
-            .setPrettyPrinting()
-            .disableHtmlEscaping()
-            .serializeSpecialFloatingPointValues()
-            .create()
-            .toJson(json);
-    WholeFile.write(file(name), text + "\n");
+    WholeFile.write(file(name), Json.write(json) + "\n");
   }
 
   /**
