@@ -381,17 +381,17 @@ class OtherMethodsTest {
     Tensor s = Tensor.of(new double[] {0.6, 0.8}, 1, 2);
     Tensor t = Tensor.of(new double[] {1, 0}, 1, 2);
     Tensor own = Tensor.of(new long[] {0}, 1);
-    Tensor sampled = Tensor.of(new long[] {0, 1, 2}, 1, 3);
-    double[] studentEmbeddings = {Math.exp(0.8), Math.exp(0.6), Math.exp(-0.8)};
-    double[] teacherEmbeddings = {Math.exp(1), 1, Math.exp(-1)};
+    Tensor drawn = Tensor.of(new long[] {0, 1, 2}, 1, 3);
+    double[] ofStudent = {Math.exp(0.8), Math.exp(0.6), Math.exp(-0.8)};
+    double[] ofTeacher = {Math.exp(1), 1, Math.exp(-1)};
     boolean code = reference == Reference.CODE;
-    double zs = code ? Arrays.stream(studentEmbeddings).sum() : 1; // n times the mean of the three
-    double zt = code ? Arrays.stream(teacherEmbeddings).sum() : 1;
+    double zs = code ? Arrays.stream(ofStudent).sum() : 1; // n times the mean of the three
+    double zt = code ? Arrays.stream(ofTeacher).sum() : 1;
     double eps = code ? 1e-7 : 0;
     double[] constants = code ? new double[] {zs, zt} : new double[2];
     assertEquals(
-        contrast(studentEmbeddings, zs, eps) + contrast(teacherEmbeddings, zt, eps),
-        banks.loss(s, t, own, sampled).item(),
+        contrast(ofStudent, zs, eps) + contrast(ofTeacher, zt, eps),
+        banks.loss(s, t, own, drawn).item(),
         1e-12);
     assertArrayEquals(constants, state.get("banks.constants").toDoubles(), 1e-12);
     double h = 0.1 / Math.sqrt(0.85);
@@ -406,7 +406,7 @@ class OtherMethodsTest {
     double[] nextTeacher = {Math.exp(7 * h), 1, Math.exp(-1)};
     assertEquals(
         contrast(next, zs, eps) + contrast(nextTeacher, zt, eps),
-        banks.loss(s, t, own, sampled).item(),
+        banks.loss(s, t, own, drawn).item(),
         1e-12);
     assertArrayEquals(constants, state.get("banks.constants").toDoubles(), 1e-12);
   }
