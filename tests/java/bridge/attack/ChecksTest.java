@@ -110,7 +110,7 @@ class ChecksTest {
   @Test
   void anotherAnswerWhileGradientsAreRecorded() {
     assertOne(
-        "gives other logits while gradients are recorded",
+        "answers differently while gradients are recorded",
         warnings(altered((x, z) -> x.requiresGrad() ? z.add(z.flip(1)) : z)));
   }
 

@@ -137,7 +137,7 @@ public final class Checks {
               .formatted(network.name()));
     } else if (differ(plain, recorded.detach())) {
       warnings.add(
-          "%s gives other logits while gradients are recorded: attacks climb another network than the one that is judged, and standard attacks are not enough"
+          "%s answers differently while gradients are recorded: attacks climb another network than the one that is judged, and standard attacks are not enough"
               .formatted(network.name()));
     }
     Tensor halfBatch = logits(network, images.narrow(0, 0, (images.size(0) + 1) / 2));

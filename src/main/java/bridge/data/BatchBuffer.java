@@ -58,18 +58,18 @@ final class BatchBuffer implements AutoCloseable {
 
   /** Starts to fill, in {@code parts} tasks. */
   void fill(
-      ExecutorService fillers, int parts, int[] batch, Augment augment, Randomness randomness) {
+      ExecutorService fillers, int parts, int[] wanted, Augment augment, Randomness randomness) {
     if (device.isCuda()) {
       close();
       allocate();
     }
-    indices = batch;
+    indices = wanted;
     filling =
         IntStream.range(0, parts)
             .mapToObj(
                 part -> {
-                  int from = part * batch.length / parts;
-                  int to = (part + 1) * batch.length / parts;
+                  int from = part * wanted.length / parts;
+                  int to = (part + 1) * wanted.length / parts;
                   return fillers.submit(() -> fill(from, to, augment, randomness));
                 })
             .toList();
