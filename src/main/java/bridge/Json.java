@@ -38,6 +38,16 @@ public final class Json {
     return GSON.toJsonTree(value).toString();
   }
 
+  /** What is wrong with text that is no JSON, on one line, without the parser's own advice. */
+  public static String fault(Exception malformed) {
+    return String.valueOf(malformed.getMessage())
+        .lines()
+        .findFirst()
+        .orElse("")
+        .replaceFirst("^\\S*(?:Exception|Error): ", "")
+        .replaceFirst("^Use JsonReader.* to accept |^Not a JSON Object: ", "");
+  }
+
   /**
    * An object to be added to.
    *

@@ -18,15 +18,15 @@ import java.util.Locale;
  */
 public final class Options {
   private final String where;
-  private final JsonObject given;
+  private final JsonObject json;
   private final JsonObject resolved = new JsonObject();
 
   /**
    * @param where how messages call the object, for instance {@code attack}; empty for the top
    */
-  public Options(String where, JsonObject given) {
+  public Options(String where, JsonObject json) {
     this.where = where;
-    this.given = given;
+    this.json = json;
   }
 
   /** Everything asked for so far, with its value: the given one or the default. */
@@ -40,11 +40,11 @@ public final class Options {
   }
 
   public boolean has(String key) {
-    return given.has(key) && !given.get(key).isJsonNull();
+    return json.has(key) && !json.get(key).isJsonNull();
   }
 
-  private JsonElement take(String key, JsonElement fallback) {
-    JsonElement value = has(key) ? given.get(key) : fallback;
+  private JsonElement read(String key, JsonElement fallback) {
+    JsonElement value = has(key) ? json.get(key) : fallback;
     if (value == null) {
       throw new UsageException("%s is missing".formatted(path(key)));
     }
@@ -58,7 +58,7 @@ public final class Options {
 
   /** A text; {@code fallback} null means that it must be given. */
   public String text(String key, String fallback) {
-    JsonElement value = take(key, fallback == null ? null : new JsonPrimitive(fallback));
+    JsonElement value = read(key, fallback == null ? null : new JsonPrimitive(fallback));
     if (!value.isJsonPrimitive() || !value.getAsJsonPrimitive().isString()) {
       throw wrong(key, "a text", value);
     }
@@ -66,7 +66,7 @@ public final class Options {
   }
 
   public boolean flag(String key, boolean fallback) {
-    JsonElement value = take(key, new JsonPrimitive(fallback));
+    JsonElement value = read(key, new JsonPrimitive(fallback));
     if (!value.isJsonPrimitive() || !value.getAsJsonPrimitive().isBoolean()) {
       throw wrong(key, "true or false", value);
     }
@@ -84,7 +84,7 @@ public final class Options {
   }
 
   private double number(String key, JsonElement fallback, double low, double high) {
-    JsonElement value = take(key, fallback);
+    JsonElement value = read(key, fallback);
     String range = high == Double.MAX_VALUE ? "a number from %s on" : "a number from %s to %s";
     double number =
         value.isJsonPrimitive() && !value.getAsJsonPrimitive().isBoolean()
@@ -106,7 +106,7 @@ public final class Options {
   }
 
   public long whole(String key, long fallback) {
-    JsonElement value = take(key, new JsonPrimitive(fallback));
+    JsonElement value = read(key, new JsonPrimitive(fallback));
     if (!value.isJsonPrimitive()) {
       throw wrong(key, "a whole number", value);
     }
@@ -141,7 +141,7 @@ public final class Options {
   public double[] numbers(String key, double... fallback) {
     JsonArray none = new JsonArray();
     Arrays.stream(fallback).forEach(none::add);
-    JsonElement value = take(key, none);
+    JsonElement value = read(key, none);
     List<JsonElement> items =
         value.isJsonArray() ? value.getAsJsonArray().asList() : List.of(value);
     double[] numbers = new double[items.size()];
@@ -159,7 +159,7 @@ public final class Options {
   public List<String> texts(String key, String... fallback) {
     JsonArray none = new JsonArray();
     Arrays.stream(fallback).forEach(none::add);
-    JsonElement value = take(key, none);
+    JsonElement value = read(key, none);
     List<JsonElement> items =
         value.isJsonArray() ? value.getAsJsonArray().asList() : List.of(value);
     List<String> texts = new ArrayList<>();
@@ -174,13 +174,13 @@ public final class Options {
 
   /** The object under a key; an empty one where there is none, so that its defaults apply. */
   public Options object(String key) {
-    JsonElement value = has(key) ? given.get(key) : new JsonObject();
+    JsonElement value = has(key) ? json.get(key) : new JsonObject();
     return nested(key, path(key), value, resolved::add);
   }
 
   /** The objects of a list. */
   public List<Options> objects(String key) {
-    JsonElement value = take(key, new JsonArray());
+    JsonElement value = read(key, new JsonArray());
     if (!value.isJsonArray()) {
       throw wrong(key, "a list of objects", value);
     }
@@ -213,7 +213,7 @@ public final class Options {
    * @throws UsageException naming the key and the nearest one that is known
    */
   public void done() {
-    for (String key : given.keySet()) {
+    for (String key : json.keySet()) {
       if (!resolved.has(key)) {
         List<String> known = List.copyOf(resolved.keySet());
         throw new UsageException(

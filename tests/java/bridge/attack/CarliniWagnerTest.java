@@ -159,6 +159,6 @@ class CarliniWagnerTest {
   void theNormMustBeL2() {
     UsageException e =
         assertThrows(UsageException.class, () -> CarliniWagner.of(new Ball(Norm.LINF, 0.1), 1000));
-    assertTrue(e.getMessage().contains("found norm LINF; choose norm l2"), e::getMessage);
+    assertTrue(e.getMessage().contains("no published form in LINF; choose norm l2"), e::getMessage);
   }
 }

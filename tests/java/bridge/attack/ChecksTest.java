@@ -91,7 +91,7 @@ class ChecksTest {
 
   @Test
   void randomAnswers() {
-    assertOne("answers the same images differently each time", warnings(noisy()));
+    assertOne("gives other logits for the same images each time", warnings(noisy()));
     assertOne("each time", warnings(AutoAttack.Version.PLUS, noisy()));
     assertEquals(List.of(), warnings(AutoAttack.Version.RAND, noisy()));
   }
@@ -117,7 +117,7 @@ class ChecksTest {
   @Test
   void answersThatDependOnTheBatch() {
     assertOne(
-        "depends on the other images of the batch",
+        "depend on the other images of the batch",
         warnings(altered((x, z) -> z.sub(z.meanKeep(0)))));
   }
 

@@ -31,7 +31,7 @@ final class Stages implements AutoAttack.Target {
   /** The images that are right by now. */
   BitSet rightNow() {
     BitSet now = new BitSet();
-    for (long image : batch.left.index().toLongs()) {
+    for (long image : batch.survivors.index().toLongs()) {
       now.set((int) image);
     }
     return now;
@@ -43,6 +43,6 @@ final class Stages implements AutoAttack.Target {
   }
 
   Tensor images() {
-    return batch.left.found();
+    return batch.survivors.found();
   }
 }

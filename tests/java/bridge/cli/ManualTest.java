@@ -25,11 +25,13 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.ParseResult;
@@ -39,6 +41,14 @@ class ManualTest {
   private static final Set<String> GOALS = Set.of("package", "verify", "test", "javadoc:javadoc");
 
   private static final int FEW_IMAGES = 10;
+
+  /**
+   * For settings that need other teachers than any built-in recipe has, such as IAD's version II.
+   */
+  private static final Optional<String> TWO_TEACHERS =
+      Optional.of(
+          "teachers=[{\"model\": \"a\", \"role\": \"ADVERSARIAL\"}, {\"model\": \"b\", \"role\":"
+              + " \"CLEAN\"}]");
 
   private final Map<String, String> recipes = new HashMap<>();
 
@@ -213,6 +223,21 @@ class ManualTest {
     assertTrue(!ran.out().isBlank());
   }
 
+  @Test
+  void theAttacksOfThePageAreThoseOfTheHelp() throws IOException {
+    List<String> help =
+        Arrays.stream(AttackTable.lines())
+            .filter(line -> line.matches("  [a-z].*"))
+            .map(line -> String.join(" | ", line.strip().split(" {2,}")))
+            .toList();
+    List<String> page =
+        Files.readAllLines(Path.of("src/site/markdown/evaluation.md")).stream()
+            .filter(line -> line.matches("\\| `.*(l1|l2) \\|.*"))
+            .map(line -> line.replace("`", "").replaceAll("^\\| | \\|$", ""))
+            .toList();
+    assertEquals(help, page);
+  }
+
   /** {@code PATH=VALUE} in the tables of options is one that some built-in recipe takes. */
   @TestFactory
   Stream<DynamicTest> settingsAreKnown() {
@@ -228,13 +253,16 @@ class ManualTest {
   private static void someRecipeTakes(String setting) {
     Set<String> refusals = new TreeSet<>();
     for (String name : Recipes.names()) {
-      JsonObject recipe = Recipes.load(name);
-      Recipes.set(recipe, setting);
-      try {
-        Recipe.from(recipe);
-        return;
-      } catch (bridge.UsageException e) {
-        refusals.add(e.getMessage());
+      for (Optional<String> teachers : List.of(Optional.<String>empty(), TWO_TEACHERS)) {
+        JsonObject recipe = Recipes.load(name);
+        teachers.ifPresent(two -> Recipes.set(recipe, two));
+        Recipes.set(recipe, setting);
+        try {
+          Recipe.from(recipe);
+          return;
+        } catch (bridge.UsageException e) {
+          refusals.add(e.getMessage());
+        }
       }
     }
     throw new AssertionError(String.join("\n", refusals));

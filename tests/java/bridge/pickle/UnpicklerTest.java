@@ -253,6 +253,12 @@ class UnpicklerTest {
   }
 
   @Test
+  void valuesOfAnotherTypeAreNamedInWords() {
+    assertTrue(refused("K\1K\2\u0093.").contains("has another value where a text belongs"));
+    assertTrue(refused("K\1K\2R.").contains("has another value where a tuple belongs"));
+  }
+
+  @Test
   void opcodesAndProtocolsThatTheFormatLacks() {
     PickleFormat narrow =
         new PickleFormat(

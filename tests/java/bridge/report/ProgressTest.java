@@ -76,7 +76,7 @@ class ProgressTest {
     "183600, 2d03h",
   })
   void durationsHaveTwoUnits(double seconds, String text) {
-    assertEquals(text, Figures.duration(seconds));
+    assertEquals(text, NumberText.duration(seconds));
   }
 
   @ParameterizedTest
@@ -90,7 +90,7 @@ class ProgressTest {
     "-0.5, -0.5",
   })
   void numbersAreShort(double value, String text) {
-    assertEquals(text, Figures.number(value));
+    assertEquals(text, NumberText.number(value));
   }
 
   @Test

@@ -60,7 +60,7 @@ final class AverageTest {
   }
 
   /** What the trainer does: so many batches, but not more than there are. */
-  private static Average.Images showing(Network network, List<Tensor> images) {
+  private static Average.ForwardPasses showing(Network network, List<Tensor> images) {
     return (batches, each) -> {
       for (int i = 0; i < Math.min(batches, images.size()); i++) {
         network.logits(images.get(i));

@@ -72,11 +72,11 @@ public final class Architectures {
   public static Architecture build(
       String name, Map<String, String> options, Dimensions data, Init init) {
     Family family = family(name).orElseThrow(() -> unknown(name));
-    Options given = new Options("model " + name, json(options));
-    Architecture network = family.build(init, data, name, given);
-    same(given, "channels", data.channels());
-    same(given, "classes", data.classes());
-    given.done();
+    Options parsed = new Options("model " + name, json(options));
+    Architecture network = family.build(init, data, name, parsed);
+    same(parsed, "channels", data.channels());
+    same(parsed, "classes", data.classes());
+    parsed.done();
     return network;
   }
 
@@ -186,16 +186,16 @@ public final class Architectures {
    *     arithmetic); where none does, the nearest alone; nothing for no tensors or impossible ones
    */
   public static List<Fit> fits(Map<String, long[]> shapes) {
-    Shapes seen = new Shapes(shapes);
-    if (Stream.of(seen.channels(), seen.classes()).anyMatch(n -> n < 1 || n > MOST)) {
+    Shapes tensors = new Shapes(shapes);
+    if (Stream.of(tensors.channels(), tensors.classes()).anyMatch(n -> n < 1 || n > MOST)) {
       return List.of(); // hostile shapes, of nothing that can be built
     }
-    List<Fit> fits = fits(ALL.stream().flatMap(f -> f.guesses().apply(seen).stream()), seen);
+    List<Fit> fits = fits(ALL.stream().flatMap(f -> f.guesses().apply(tensors).stream()), tensors);
     List<Fit> exact = fits.stream().filter(Fit::exact).toList();
     if (!exact.isEmpty()) {
       return exact;
     }
-    List<Fit> others = fits(names().stream().map(Family.Guess::of), seen);
+    List<Fit> others = fits(names().stream().map(Family.Guess::of), tensors);
     return Stream.concat(fits.stream(), others.stream())
         .filter(f -> f.missing().size() < shapes.size() || !f.misshapen().isEmpty())
         .min(Comparator.comparingInt(Fit::differences))
@@ -203,15 +203,15 @@ public final class Architectures {
         .toList();
   }
 
-  private static List<Fit> fits(Stream<Family.Guess> guesses, Shapes seen) {
-    return guesses.distinct().map(guess -> fit(guess, seen)).flatMap(Optional::stream).toList();
+  private static List<Fit> fits(Stream<Family.Guess> guesses, Shapes tensors) {
+    return guesses.distinct().map(guess -> fit(guess, tensors)).flatMap(Optional::stream).toList();
   }
 
-  private static Optional<Fit> fit(Family.Guess guess, Shapes seen) {
-    Dimensions data = new Dimensions(seen.channels(), seen.classes(), guess.imageSize());
+  private static Optional<Fit> fit(Family.Guess guess, Shapes tensors) {
+    Dimensions data = new Dimensions(tensors.channels(), tensors.classes(), guess.imageSize());
     try (Scope _ = Scope.open("guess")) {
       Architecture network = outline(guess.text(), data);
-      return Optional.of(compare(guess.text(), data, network, seen.all()));
+      return Optional.of(compare(guess.text(), data, network, tensors.all()));
     } catch (BridgeException _) {
       return Optional.empty(); // the shapes are of nothing that can be built
     }
@@ -219,10 +219,10 @@ public final class Architectures {
 
   private static Fit compare(
       String text, Dimensions data, Architecture network, Map<String, long[]> shapes) {
-    Map<String, Tensor> own = network.stateDict();
+    Map<String, Tensor> expected = network.stateDict();
     List<String> missing = new ArrayList<>();
     List<String> misshapen = new ArrayList<>();
-    own.forEach(
+    expected.forEach(
         (name, t) -> {
           long[] shape = shapes.get(name);
           if (shape == null && !StateDict.mayLack(name)) {
@@ -235,7 +235,7 @@ public final class Architectures {
         });
     List<String> unexpected =
         shapes.entrySet().stream()
-            .filter(e -> !own.containsKey(e.getKey()) && !StateDict.isStatistic(e.getKey()))
+            .filter(e -> !expected.containsKey(e.getKey()) && !StateDict.isStatistic(e.getKey()))
             .map(e -> e.getKey() + " " + Arrays.toString(e.getValue()))
             .toList();
     long parameters = network.parameters().values().stream().mapToLong(Tensor::numel).sum();

@@ -18,7 +18,7 @@ final class Chain extends Architecture {
   }
 
   /** Registers what is saved but takes no part in the logits. */
-  Chain idle(String name, Module module) {
+  Chain unused(String name, Module module) {
     child(name, module);
     return this;
   }
@@ -39,8 +39,8 @@ final class Chain extends Architecture {
   }
 
   /** Says what the first step does to the images. */
-  Chain normalisation(String words) {
-    normalisation = words;
+  Chain normalisation(String description) {
+    normalisation = description;
     return this;
   }
 

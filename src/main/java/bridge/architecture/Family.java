@@ -51,9 +51,9 @@ record Family(
     }
 
     /** With an option, where its value is not the usual one. */
-    Guess option(String key, Object value, Object usual) {
+    Guess option(String key, Object value, Object standard) {
       String added = key + "=" + value.toString().replaceFirst("\\.0$", "");
-      return value.equals(usual)
+      return value.equals(standard)
           ? this
           : new Guess(text + (text.contains(":") ? "," : ":") + added, imageSize);
     }

@@ -74,9 +74,9 @@ final class MobileNetV2 extends Architecture {
   }
 
   /** The nearest multiple of 8, never less than nine tenths of what was asked for. */
-  private static int scaled(double wanted) {
-    int near = Math.max(8, (int) (wanted + 4) / 8 * 8);
-    return near < 0.9 * wanted ? near + 8 : near;
+  private static int scaled(double channels) {
+    int rounded = Math.max(8, (int) (channels + 4) / 8 * 8);
+    return rounded < 0.9 * channels ? rounded + 8 : rounded;
   }
 
   /**
@@ -86,28 +86,28 @@ final class MobileNetV2 extends Architecture {
    */
   static List<Family.Guess> guesses(
       String name, Shapes shapes, String stem, IntFunction<String> block, String last) {
-    int[] seen = new int[CHANNELS.length];
-    seen[0] = shapes.out(stem);
+    int[] channels = new int[CHANNELS.length];
+    channels[0] = shapes.out(stem);
     int blocks = 0;
     for (int s = 0; s < STAGES.length; s++) {
       blocks += STAGES[s][1];
-      seen[s + 1] = shapes.out(block.apply(blocks - 1));
+      channels[s + 1] = shapes.out(block.apply(blocks - 1));
     }
-    seen[STAGES.length + 1] = shapes.out(last);
-    return List.of(Family.Guess.of(name).option("width", width(seen), 1.0));
+    channels[STAGES.length + 1] = shapes.out(last);
+    return List.of(Family.Guess.of(name).option("width", width(channels), 1.0));
   }
 
   /** Rounding moves the last stage's 320 channels by 8 at most. */
-  private static double width(int[] seen) {
-    double about = seen[STAGES.length] / 320.0;
+  private static double width(int[] channels) {
+    double estimate = channels[STAGES.length] / 320.0;
     for (double parts : new double[] {1, 8, 20, 32, 100}) {
-      for (double w = Math.ceil((about - 0.025) * parts); w <= (about + 0.025) * parts; w++) {
-        if (Arrays.equals(seen, channels(w / parts))) {
+      for (double w = Math.ceil((estimate - 0.025) * parts); w <= (estimate + 0.025) * parts; w++) {
+        if (Arrays.equals(channels, channels(w / parts))) {
           return w / parts;
         }
       }
     }
-    return about;
+    return estimate;
   }
 
   @Override
@@ -129,12 +129,12 @@ final class MobileNetV2 extends Architecture {
     private final Module shortcut;
 
     Block(Init init, int in, int out, int expansion, int stride) {
-      int wide = in * expansion;
-      conv1 = child("conv1", new Conv2d(init, in, wide, 1, 1));
-      bn1 = child("bn1", new BatchNorm2d(init, wide));
-      conv2 = child("conv2", new Conv2d(init, wide, wide, 3, stride, wide));
-      bn2 = child("bn2", new BatchNorm2d(init, wide));
-      conv3 = child("conv3", new Conv2d(init, wide, out, 1, 1));
+      int expanded = in * expansion;
+      conv1 = child("conv1", new Conv2d(init, in, expanded, 1, 1));
+      bn1 = child("bn1", new BatchNorm2d(init, expanded));
+      conv2 = child("conv2", new Conv2d(init, expanded, expanded, 3, stride, expanded));
+      bn2 = child("bn2", new BatchNorm2d(init, expanded));
+      conv3 = child("conv3", new Conv2d(init, expanded, out, 1, 1));
       bn3 = child("bn3", new BatchNorm2d(init, out));
       residual = stride == 1;
       shortcut =

@@ -68,13 +68,13 @@ final class MobileNetV2Chenyaofo {
     private final boolean residual;
 
     Block(Init init, int in, int out, int expansion, int stride) {
-      int wide = in * expansion;
+      int expanded = in * expansion;
       List<Module> steps = new ArrayList<>();
       if (expansion != 1) {
-        steps.add(convolution(init, in, wide, 1, 1, 1));
+        steps.add(convolution(init, in, expanded, 1, 1, 1));
       }
-      steps.add(convolution(init, wide, wide, 3, stride, wide));
-      steps.add(new Conv2d(init, wide, out, 1, 1));
+      steps.add(convolution(init, expanded, expanded, 3, stride, expanded));
+      steps.add(new Conv2d(init, expanded, out, 1, 1));
       steps.add(new BatchNorm2d(init, out));
       conv = child("conv", new Sequential(steps));
       residual = stride == 1 && in == out;

@@ -135,9 +135,9 @@ final class ResNet extends Architecture {
   }
 
   /** The option for a width that is not the usual one. */
-  private static String width(Shapes shapes, int usual) {
+  private static String width(Shapes shapes, int standard) {
     int width = shapes.out("conv1.weight");
-    return width == usual ? "" : ":width=" + width;
+    return width == standard ? "" : ":width=" + width;
   }
 
   @Override

@@ -123,8 +123,8 @@ final class VisionTransformer {
 
     @Override
     protected Tensor forward(Tensor x) {
-      Tensor seen = patches.apply(x).flatten(2).transpose(1, 2);
-      Tensor tokens = Tensor.cat(List.of(cls.expand(x.size(0), -1, -1), seen), 1);
+      Tensor embedded = patches.apply(x).flatten(2).transpose(1, 2);
+      Tensor tokens = Tensor.cat(List.of(cls.expand(x.size(0), -1, -1), embedded), 1);
       return dropout.apply(tokens.add_(positions));
     }
   }

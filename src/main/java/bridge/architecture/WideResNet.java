@@ -38,8 +38,8 @@ final class WideResNet {
 
   private WideResNet() {}
 
-  private static Architecture trades(Init given, Dimensions data, int[] numbers, Options options) {
-    Init init = given.with(Init.Convolutions.NORMAL_FAN_OUT);
+  private static Architecture trades(Init base, Dimensions data, int[] numbers, Options options) {
+    Init init = base.with(Init.Convolutions.NORMAL_FAN_OUT);
     PreActBlock.Style style =
         new PreActBlock.Style(
             List.of("bn1", "relu1", "conv1", "bn2", "relu2", "conv2"),
@@ -53,7 +53,7 @@ final class WideResNet {
             .then("conv1", new Conv2d(init, data.channels(), STEM, 3, 1))
             .then("block1", group(init, style, "layer", numbers, 0));
     if (options.flag("subblock", false)) {
-      net.idle("sub_block1", group(init, style, "layer", numbers, 0));
+      net.unused("sub_block1", group(init, style, "layer", numbers, 0));
     }
     int out = channels(numbers, 2);
     return net.then("block2", group(init, style, "layer", numbers, 1))

@@ -110,7 +110,7 @@ public record Apgd(
   }
 
   /** From so many random starts. */
-  Apgd beginning(int times) {
+  Apgd withStarts(int times) {
     return new Apgd(name, ball, loss, steps, times, draws, targets, widened);
   }
 
@@ -128,21 +128,22 @@ public record Apgd(
     checkClasses(network);
     try (Scope attack = Scope.open("apgd");
         Mode _ = Mode.eval(network)) {
-      Survivors left = new Survivors(network, images, labels);
+      Survivors survivors = new Survivors(network, images, labels);
       int rounds = Math.min(targets, network.classes() - 1);
       long zeroGradients = 0;
       for (int target = 0; target < rounds; target++) {
-        for (int i = 0; i < restarts && !left.none(); i++) {
+        for (int i = 0; i < restarts && !survivors.none(); i++) {
           try (Scope _ = Scope.open("round")) {
-            Tensor towards = loss == Loss.TARGETED_DLR ? left.ranked(target + 2) : null;
-            ApgdClimb climb = new ApgdClimb(this, network, left.images(), left.labels(), towards);
+            Tensor towards = loss == Loss.TARGETED_DLR ? survivors.ranked(target + 2) : null;
+            ApgdClimb climb =
+                new ApgdClimb(this, network, survivors.images(), survivors.labels(), towards);
             climb.run(start(climb.images, noise), phases(), widened, true);
             zeroGradients = Math.max(zeroGradients, climb.zeroGradients());
-            left.take(climb.broken, climb.adversarial);
+            survivors.update(climb.broken, climb.adversarial);
           }
         }
       }
-      return new Perturbed(attack.keep(left.found()), (int) zeroGradients);
+      return new Perturbed(attack.keep(survivors.found()), (int) zeroGradients);
     }
   }
 
@@ -158,7 +159,7 @@ public record Apgd(
 
   @Override
   public Optional<Attack> withRestarts(int times) {
-    return Optional.of(beginning(times));
+    return Optional.of(withStarts(times));
   }
 
   /**

@@ -89,15 +89,15 @@ final class ApgdClimb {
   }
 
   /**
-   * @param given whether the start is one to go on from; see {@link SparseSteps}
+   * @param warmStart whether the start is one to go on from; see {@link SparseSteps}
    * @param drop whether images that are broken in the last phase leave at the next check; their
    *     {@link #best} is then not kept
    */
-  void run(Tensor start, List<Phase> phases, boolean given, boolean drop) {
+  void run(Tensor start, List<Phase> phases, boolean warmStart, boolean drop) {
     Tensor from = start;
     for (Phase phase : phases) {
       x.copy_(from);
-      begin(phase.epsilon, given);
+      begin(phase.epsilon, warmStart);
       climb(phase.steps, drop && phase == phases.getLast());
       from = best;
     }
@@ -109,7 +109,7 @@ final class ApgdClimb {
     int next = period;
     for (int i = 1; i <= steps; i++) {
       step(i == 1 ? 1 : NEW);
-      climbed(i < steps);
+      afterStep(i < steps);
       if (i == next) {
         check(period);
         if (sparse == null) {
@@ -136,16 +136,16 @@ final class ApgdClimb {
   }
 
   /** The values at x, [N] and [N, K]; with more draws than one, the last draw's. */
-  private record Here(Tensor loss, Tensor wrong) {}
+  private record Values(Tensor loss, Tensor wrong) {}
 
   /** Evaluates at x and, if asked, puts the mean gradient in its place. */
-  private Here here(boolean withGradient) {
+  private Values evaluate(boolean withGradient) {
     if (!withGradient) {
       try (NoGrad _ = NoGrad.enter()) {
-        return here(network.logits(x));
+        return evaluate(network.logits(x));
       }
     }
-    Here here = null;
+    Values values = null;
     for (int i = 0; i < attack.draws(); i++) {
       Tensor point = x.detach().requiresGrad_(true);
       Tensor logits = network.logits(point);
@@ -156,35 +156,35 @@ final class ApgdClimb {
       } else {
         gradient.add_(drawn);
       }
-      here = new Here(each.detach(), logits.detach().argmax(1).ne(labels));
+      values = new Values(each.detach(), logits.detach().argmax(1).ne(labels));
     }
     if (attack.draws() > 1) {
       gradient.mul_(1.0 / attack.draws());
     }
-    return here;
+    return values;
   }
 
-  private Here here(Tensor logits) {
-    return new Here(loss(logits), logits.argmax(1).ne(labels));
+  private Values evaluate(Tensor logits) {
+    return new Values(loss(logits), logits.argmax(1).ne(labels));
   }
 
-  private void begin(double epsilon, boolean given) {
+  private void begin(double epsilon, boolean warmStart) {
     if (ball.norm() == Norm.L1) {
       try (Scope _ = Scope.open("attack-step")) {
         x.copy_(L1Projection.allowed(x, images, epsilon));
       }
-      sparse = new SparseSteps(images, epsilon, given ? x : null);
+      sparse = new SparseSteps(images, epsilon, warmStart ? x : null);
     }
     x.clamp_(0, 1);
     previous.copy_(x);
     lastWrong.copy_(x);
     try (Scope _ = Scope.open("attack-step")) {
-      Here here = here(true);
+      Values values = evaluate(true);
       best.copy_(x);
       bestGradient.copy_(gradient);
-      bestLoss.copy_(here.loss);
-      bestAtCheck.copy_(here.loss);
-      wrong.copy_(here.wrong);
+      bestLoss.copy_(values.loss);
+      bestAtCheck.copy_(values.loss);
+      wrong.copy_(values.wrong);
       if (attack.loss() != Apgd.Loss.CROSS_ENTROPY) {
         Tensor zero = gradient.abs().flatten(1).sum(1).gt(0).logicalNot().sum();
         flat.copy_(flat.maximum(zero.to(DType.FLOAT32)));
@@ -217,18 +217,18 @@ final class ApgdClimb {
   }
 
   /** What the new point is worth. */
-  private void climbed(boolean goesOn) {
+  private void afterStep(boolean withGradient) {
     try (Scope _ = Scope.open("attack-step")) {
-      Here here = here(goesOn);
-      lastWrong.copy_(rows(here.wrong).where(x, lastWrong));
-      wrong.copy_(wrong.logicalOr(here.wrong));
-      Tensor better = here.loss.gt(bestLoss);
+      Values values = evaluate(withGradient);
+      lastWrong.copy_(rows(values.wrong).where(x, lastWrong));
+      wrong.copy_(wrong.logicalOr(values.wrong));
+      Tensor better = values.loss.gt(bestLoss);
       best.copy_(rows(better).where(x, best));
       bestGradient.copy_(rows(better).where(gradient, bestGradient));
-      bestLoss.copy_(better.where(here.loss, bestLoss));
+      bestLoss.copy_(better.where(values.loss, bestLoss));
       // as in the public code, the first loss is compared with 0 and not with that of the start
-      rises.add_(here.loss.gt(lossBefore).to(DType.FLOAT32));
-      lossBefore.copy_(here.loss);
+      rises.add_(values.loss.gt(lossBefore).to(DType.FLOAT32));
+      lossBefore.copy_(values.loss);
     }
   }
 
@@ -243,9 +243,9 @@ final class ApgdClimb {
 
   /** Which images swing or stand still; their steps are halved. */
   private Tensor halved(int period) {
-    Tensor swings = rises.gt(RISING * period).logicalNot();
-    Tensor stands = reducedAtCheck.logicalOr(bestLoss.gt(bestAtCheck)).logicalNot();
-    Tensor reduce = swings.logicalOr(stands);
+    Tensor oscillates = rises.gt(RISING * period).logicalNot();
+    Tensor unimproved = reducedAtCheck.logicalOr(bestLoss.gt(bestAtCheck)).logicalNot();
+    Tensor reduce = oscillates.logicalOr(unimproved);
     reducedAtCheck.copy_(reduce);
     bestAtCheck.copy_(bestLoss);
     rises.zero_();
@@ -288,12 +288,12 @@ final class ApgdClimb {
   /** Leaves the broken images alone from now on; false if no other is left. */
   private boolean dropped() {
     try (Scope _ = Scope.open("drop")) {
-      Tensor stay = wrong.logicalNot().nonzero().squeeze(1);
-      if (stay.size(0) < wrong.size(0)) {
+      Tensor kept = wrong.logicalNot().nonzero().squeeze(1);
+      if (kept.size(0) < wrong.size(0)) {
         flush();
-        perImage().forEach(t -> t.setData(t.indexSelect(0, stay)));
+        perImage().forEach(t -> t.setData(t.indexSelect(0, kept)));
       }
-      return stay.size(0) > 0;
+      return kept.size(0) > 0;
     }
   }
 

@@ -110,13 +110,13 @@ public final class Attacks {
       return in(new Ball(norms.getFirst(), 0)).withRestarts(2).isPresent();
     }
 
-    private Optional<Attack> find(String wanted, Ball ball) {
-      if (wanted.equals(name)) {
+    private Optional<Attack> find(String text, Ball ball) {
+      if (text.equals(name)) {
         return Optional.of(in(ball));
       }
-      return form.map(f -> Pattern.compile(f.replace("N", "([1-9]\\d{0,4})")).matcher(wanted))
+      return form.map(f -> Pattern.compile(f.replace("N", "([1-9]\\d{0,4})")).matcher(text))
           .filter(Matcher::matches)
-          .map(found -> maker.make(wanted, ball, Integer.parseInt(found.group(1))));
+          .map(found -> maker.make(text, ball, Integer.parseInt(found.group(1))));
     }
   }
 

@@ -70,14 +70,14 @@ public record AutoAttack(Version version, Ball ball) implements Attack {
     return switch (version) {
       case STANDARD ->
           List.of(
-              ball.norm() == Norm.L1 ? crossEntropy.beginning(RESTARTS) : crossEntropy,
+              ball.norm() == Norm.L1 ? crossEntropy.withStarts(RESTARTS) : crossEntropy,
               Apgd.targeted(ball),
               Fab.targeted(ball),
               Square.of(ball));
       case PLUS ->
           List.of(
-              crossEntropy.plain().beginning(RESTARTS),
-              dlr.plain().beginning(RESTARTS),
+              crossEntropy.plain().withStarts(RESTARTS),
+              dlr.plain().withStarts(RESTARTS),
               new Fab("fab", ball, false, Fab.STEPS, RESTARTS),
               Square.of(ball),
               Apgd.targeted(ball).plain(),
@@ -120,7 +120,7 @@ public record AutoAttack(Version version, Ball ball) implements Attack {
         Mode _ = Mode.eval(network)) {
       OneBatch batch = new OneBatch(network, images, labels, noise);
       run(components, batch, warning -> {});
-      return new Perturbed(attack.keep(batch.left.found()), batch.zeroGradients);
+      return new Perturbed(attack.keep(batch.survivors.found()), batch.zeroGradients);
     }
   }
 
@@ -150,32 +150,32 @@ public record AutoAttack(Version version, Ball ball) implements Attack {
     private final Network network;
     private final Generator noise;
     private final long images;
-    final Survivors left;
+    final Survivors survivors;
     private int zeroGradients;
 
     OneBatch(Network network, Tensor images, Tensor labels, Generator noise) {
       this.network = network;
       this.noise = noise;
       this.images = images.size(0);
-      this.left = new Survivors(network, images, labels);
+      this.survivors = new Survivors(network, images, labels);
     }
 
     @Override
     public double accuracy() {
-      return images == 0 ? 0 : (double) left.index().size(0) / images;
+      return images == 0 ? 0 : (double) survivors.index().size(0) / images;
     }
 
     @Override
     public int attack(Attack component) {
-      if (left.none()) {
+      if (survivors.none()) {
         return 0;
       }
       try (Scope _ = Scope.open("component")) {
-        Tensor labels = left.labels();
-        Perturbed perturbed = component.perturb(network, left.images(), labels, noise);
+        Tensor labels = survivors.labels();
+        Perturbed perturbed = component.perturb(network, survivors.images(), labels, noise);
         Tensor adversarial = perturbed.images();
         try (NoGrad _ = NoGrad.enter()) {
-          left.take(network.logits(adversarial).argmax(1).ne(labels), adversarial);
+          survivors.update(network.logits(adversarial).argmax(1).ne(labels), adversarial);
         }
         zeroGradients = Math.max(zeroGradients, perturbed.zeroGradients());
         return perturbed.zeroGradients();

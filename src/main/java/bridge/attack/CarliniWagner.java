@@ -100,7 +100,7 @@ public record CarliniWagner(
   /** One batch: what has been found, and where the search for c stands. */
   private final class Search {
     private final Network network;
-    private final Tensor given;
+    private final Tensor originals;
     private final Tensor labels;
     private final boolean targeted;
 
@@ -114,24 +114,24 @@ public record CarliniWagner(
 
     Search(Network network, Tensor images, Tensor labels, boolean targeted) {
       this.network = network;
-      this.given = images;
+      this.originals = images;
       this.labels = labels;
       this.targeted = targeted;
     }
 
     private Tensor each(double value) {
-      return Tensor.full(value, DType.FLOAT32, given.device(), given.size(0));
+      return Tensor.full(value, DType.FLOAT32, originals.device(), originals.size(0));
     }
 
     Found run() {
       try (Scope attack = Scope.open("search");
           Mode _ = Mode.eval(network)) {
-        origin = given.mul(2).sub(1).mul(ALMOST_ONE).atanh();
+        origin = originals.mul(2).sub(1).mul(ALMOST_ONE).atanh();
         anchor = image(origin);
         c = each(constant);
         lower = each(0);
         upper = each(NO_UPPER_BOUND);
-        images = given.copy();
+        images = originals.copy();
         squares = each(Double.POSITIVE_INFINITY);
         for (int i = 0; i < searches; i++) {
           try (Scope _ = Scope.open("constant")) {
@@ -141,7 +141,7 @@ public record CarliniWagner(
             adjust(new Descent().run());
           }
         }
-        Tensor distances = images.sub(given).norm2Keep(1, 2, 3).flatten(0);
+        Tensor distances = images.sub(originals).norm2Keep(1, 2, 3).flatten(0);
         Tensor none = squares.isFinite().logicalNot();
         return new Found(
             attack.keep(images), attack.keep(distances.maskedFill(none, Double.POSITIVE_INFINITY)));
@@ -153,21 +153,21 @@ public record CarliniWagner(
     }
 
     /** A smaller c where the last one worked, else a larger. */
-    private void adjust(Tensor worked) {
-      upper.copy_(worked.where(upper.minimum(c), upper));
-      lower.copy_(worked.where(lower, lower.maximum(c)));
+    private void adjust(Tensor found) {
+      upper.copy_(found.where(upper.minimum(c), upper));
+      lower.copy_(found.where(lower, lower.maximum(c)));
       Tensor between = lower.add(upper).mul(0.5);
-      Tensor outside = worked.where(c, c.mul(10));
+      Tensor outside = found.where(c, c.mul(10));
       c.copy_(upper.lt(FOUND_UPPER_BOUND).where(between, outside));
     }
 
     /** Adam for one c per image. */
     private final class Descent {
-      private final Tensor change = given.zerosLike();
-      private final Tensor mean = given.zerosLike();
-      private final Tensor square = given.zerosLike();
-      private final Tensor worked = each(0);
-      private final Tensor goesOn = each(1);
+      private final Tensor change = originals.zerosLike();
+      private final Tensor mean = originals.zerosLike();
+      private final Tensor square = originals.zerosLike();
+      private final Tensor found = each(0);
+      private final Tensor improving = each(1);
       private final Tensor before = each(Double.POSITIVE_INFINITY);
 
       /** Whether any wrong image was found [N], bool. */
@@ -176,18 +176,18 @@ public record CarliniWagner(
         for (int i = 1; i <= iterations; i++) {
           try (Scope _ = Scope.open("attack-step")) {
             Tensor loss = step(i);
-            if (i % between == 0 && !anyGoesOn(loss)) {
+            if (i % between == 0 && !anyImproving(loss)) {
               break;
             }
           }
         }
-        return worked.gt(0);
+        return found.gt(0);
       }
 
-      private boolean anyGoesOn(Tensor loss) {
-        goesOn.mul_(before.mul(BETTER).gt(loss).to(DType.FLOAT32));
+      private boolean anyImproving(Tensor loss) {
+        improving.mul_(before.mul(BETTER).gt(loss).to(DType.FLOAT32));
         before.copy_(loss);
-        return goesOn.max().item() > 0;
+        return improving.max().item() > 0;
       }
 
       private Tensor step(int number) {
@@ -203,14 +203,14 @@ public record CarliniWagner(
           mean.lerp_(gradient, 1 - BETA1);
           square.mul_(BETA2).addcmul_(gradient, gradient, 1 - BETA2);
           Tensor deviation = square.div(1 - Math.pow(BETA2, number)).sqrt().add_(ADAM_EPSILON);
-          Tensor move = mean.div(deviation).mul_(goesOn.view(-1, 1, 1, 1));
+          Tensor move = mean.div(deviation).mul_(improving.view(-1, 1, 1, 1));
           change.add_(move, -learningRate / (1 - Math.pow(BETA1, number)));
         }
         return loss.detach();
       }
 
       private void record(Tensor x, Tensor distance, Tensor wrong) {
-        worked.copy_(worked.maximum(wrong.to(DType.FLOAT32)));
+        found.copy_(found.maximum(wrong.to(DType.FLOAT32)));
         Tensor nearer = wrong.logicalAnd(squares.gt(distance));
         squares.copy_(nearer.where(distance, squares));
         images.copy_(nearer.view(-1, 1, 1, 1).where(x, images));

@@ -16,10 +16,10 @@ import java.util.Optional;
  * was seen, why it matters and what to do.
  *
  * <p>The public code finds networks that change themselves by watching Python calls for gradients;
- * here it is seen in what they answer and in their weights, which also shows batch statistics.
+ * here it is seen in their logits and in their weights, which also shows batch statistics.
  */
 public final class Checks {
-  /** How far apart two answers scaled to length 1 may be. */
+  /** How far apart logits scaled to length 1 may be. */
   private static final double SAME = 1e-4;
 
   /** How near to a probability distribution logits may come. */
@@ -28,7 +28,7 @@ public final class Checks {
   /** The share of all images that Square may break after the attacks that see gradients. */
   private static final double SURPRISE = 0.002;
 
-  private static final int ANSWERS = 5;
+  private static final int REPEATS = 5;
 
   private Checks() {}
 
@@ -48,7 +48,7 @@ public final class Checks {
       boolean random = random(network, images, labels);
       if (random && attack.version() != AutoAttack.Version.RAND) {
         warnings.add(
-            "%s answers the same images differently each time: attacks meet another network than the one they are judged by; use autoattack-rand, or switch its randomness off"
+            "%s gives other logits for the same images each time: attacks meet another network than the one they are judged by; use autoattack-rand, or switch its randomness off"
                 .formatted(network.name()));
       }
       if (probabilities(network, images)) {
@@ -85,7 +85,7 @@ public final class Checks {
     return Optional.empty();
   }
 
-  private static Tensor answer(Network network, Tensor images) {
+  private static Tensor logits(Network network, Tensor images) {
     try (NoGrad _ = NoGrad.enter()) {
       return network.logits(images);
     }
@@ -100,11 +100,11 @@ public final class Checks {
   }
 
   private static boolean random(Network network, Tensor images, Tensor labels) {
-    Tensor first = answer(network, images);
+    Tensor first = logits(network, images);
     long right = right(first, labels);
-    for (int i = 1; i < ANSWERS; i++) {
-      Tensor again = answer(network, images);
-      if (right(again, labels) != right || differ(first, again)) {
+    for (int i = 1; i < REPEATS; i++) {
+      Tensor repeated = logits(network, images);
+      if (right(repeated, labels) != right || differ(first, repeated)) {
         return true;
       }
     }
@@ -116,34 +116,34 @@ public final class Checks {
   }
 
   private static boolean probabilities(Network network, Tensor images) {
-    Tensor answer = answer(network, images);
-    return answer.max().item() < 1 + PROBABILITY
-        && answer.min().item() > -PROBABILITY
-        && answer.sum(1).sub(1).abs().max().item() < PROBABILITY;
+    Tensor logits = logits(network, images);
+    return logits.max().item() < 1 + PROBABILITY
+        && logits.min().item() > -PROBABILITY
+        && logits.sum(1).sub(1).abs().max().item() < PROBABILITY;
   }
 
   private static void dynamic(Network network, Tensor images, List<String> warnings) {
     List<Double> before = state(network);
-    Tensor plain = answer(network, images);
+    Tensor plain = logits(network, images);
     if (!state(network).equals(before)) {
       warnings.add(
-          "%s changes its own weights or statistics when it is asked: later images meet another network; fix them before the evaluation"
+          "%s changes its own weights or statistics in a forward pass: later images meet another network; fix them before the evaluation"
               .formatted(network.name()));
     }
     Tensor recorded = network.logits(images.detach().requiresGrad_(true));
     if (!recorded.requiresGrad()) {
       warnings.add(
-          "no gradient leads from the answers of %s to the images: only square can attack it; export the network without cutting the graph"
+          "no gradient leads from the logits of %s to the images: only square can attack it; export the network without cutting the graph"
               .formatted(network.name()));
     } else if (differ(plain, recorded.detach())) {
       warnings.add(
           "%s answers differently while gradients are recorded: attacks climb another network than the one that is judged, and standard attacks are not enough"
               .formatted(network.name()));
     }
-    Tensor alone = answer(network, images.narrow(0, 0, (images.size(0) + 1) / 2));
-    if (differ(plain.narrow(0, 0, alone.size(0)), alone)) {
+    Tensor halfBatch = logits(network, images.narrow(0, 0, (images.size(0) + 1) / 2));
+    if (differ(plain.narrow(0, 0, halfBatch.size(0)), halfBatch)) {
       warnings.add(
-          "what %s says of an image depends on the other images of the batch (batch statistics?): the number holds for this batch size and order only; put it into evaluation mode before exporting"
+          "the logits of %s for an image depend on the other images of the batch (batch statistics?): the number holds for this batch size and order only; put it into evaluation mode before exporting"
               .formatted(network.name()));
     }
   }

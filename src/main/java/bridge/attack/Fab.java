@@ -70,20 +70,20 @@ public record Fab(String name, Ball ball, boolean targeted, int steps, int resta
   public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {
     try (Scope attack = Scope.open("fab");
         Mode _ = Mode.eval(network)) {
-      Survivors left = new Survivors(network, images, labels);
+      Survivors survivors = new Survivors(network, images, labels);
       int targets = targeted ? Math.min(Apgd.TARGETS, network.classes() - 1) : 1;
       for (int target = 0; target < targets; target++) {
-        for (int i = 0; i < restarts && !left.none(); i++) {
+        for (int i = 0; i < restarts && !survivors.none(); i++) {
           try (Scope _ = Scope.open("round")) {
-            Tensor x = left.images();
-            Tensor towards = targeted ? left.ranked(target + 2) : null;
+            Tensor x = survivors.images();
+            Tensor towards = targeted ? survivors.ranked(target + 2) : null;
             Tensor start = i == 0 ? x : start(x, noise);
-            Nearest nearest = search(network, x, left.labels(), towards, start);
-            left.take(nearest.distance.gt(ball.epsilon()).logicalNot(), nearest.images);
+            Nearest nearest = search(network, x, survivors.labels(), towards, start);
+            survivors.update(nearest.distance.gt(ball.epsilon()).logicalNot(), nearest.images);
           }
         }
       }
-      return new Perturbed(attack.keep(left.found()));
+      return new Perturbed(attack.keep(survivors.found()));
     }
   }
 
@@ -164,26 +164,26 @@ public record Fab(String name, Ball ball, boolean targeted, int steps, int resta
     }
 
     private Boundary towards(Tensor logits, Tensor point) {
-      Tensor own = logits.gather(1, labels.unsqueeze(1));
-      Tensor gap = logits.gather(1, targets.unsqueeze(1)).sub(own).squeeze(1);
+      Tensor labelLogits = logits.gather(1, labels.unsqueeze(1));
+      Tensor gap = logits.gather(1, targets.unsqueeze(1)).sub(labelLogits).squeeze(1);
       Tensor normal = gap.sum().gradient(point);
       return new Boundary(gap.detach(), normal);
     }
 
     /** Of the boundaries towards all other classes, the nearest by its linearisation. */
     private Boundary closest(Tensor logits, Tensor point) {
-      Tensor own = logits.gather(1, labels.unsqueeze(1)).squeeze(1);
+      Tensor labelLogits = logits.gather(1, labels.unsqueeze(1)).squeeze(1);
       Tensor gap = labels.to(DType.FLOAT32).zero_();
       Tensor normal = x.zerosLike();
       Tensor nearest = gap.add(Double.POSITIVE_INFINITY);
       for (int k = 0; k < logits.size(1); k++) {
         try (Scope _ = Scope.open("class")) {
-          Tensor here = logits.select(1, k).sub(own);
-          Tensor gradient = here.sum().gradientKeepingGraph(point);
-          Tensor away = here.detach().abs().div(dualLength(gradient).add(TINY));
+          Tensor classGap = logits.select(1, k).sub(labelLogits);
+          Tensor gradient = classGap.sum().gradientKeepingGraph(point);
+          Tensor away = classGap.detach().abs().div(dualLength(gradient).add(TINY));
           away = away.maskedFill(labels.eq(k), Double.POSITIVE_INFINITY);
           Tensor nearer = nearest.gt(away);
-          gap.copy_(nearer.where(here.detach(), gap));
+          gap.copy_(nearer.where(classGap.detach(), gap));
           normal.copy_(nearer.view(-1, 1, 1, 1).where(gradient, normal));
           nearest.copy_(away.minimum(nearest));
         }
@@ -210,10 +210,11 @@ public record Fab(String name, Ball ball, boolean targeted, int steps, int resta
       Tensor fromX = moves.select(0, 0).view(x.sizes());
       Tensor fromImage = moves.select(0, 1).view(x.sizes());
       Tensor far = ball.lengths(fromX).clampMin(SHORTEST);
-      Tensor lean = far.div(far.add(ball.lengths(fromImage).clampMin(SHORTEST))).clamp(0, LEANING);
-      Tensor one = x.add(fromX, OVERSHOOT);
-      Tensor other = images.add(fromImage, OVERSHOOT);
-      return one.mul_(lean.neg().add(1)).add_(other.mul_(lean)).clamp_(0, 1);
+      Tensor weight =
+          far.div(far.add(ball.lengths(fromImage).clampMin(SHORTEST))).clamp(0, LEANING);
+      Tensor nearX = x.add(fromX, OVERSHOOT);
+      Tensor nearImage = images.add(fromImage, OVERSHOOT);
+      return nearX.mul_(weight.neg().add(1)).add_(nearImage.mul_(weight)).clamp_(0, 1);
     }
 
     private void record(Tensor wrong) {

@@ -50,29 +50,29 @@ final class L1Projection {
     Tensor low = length.select(1, 0).unsqueeze(1).zerosLike();
     Tensor high = length.amaxKeep(1);
     Tensor lambda = low;
-    Tensor kept = length.minimum(room);
-    Tensor sum = kept.sumKeep(1);
+    Tensor clipped = length.minimum(room);
+    Tensor sum = clipped.sumKeep(1);
     for (int i = 1; i <= ROUNDS; i++) {
       Tensor over = sum.sub(epsilon);
-      Tensor much = over.gt(0);
-      low = much.where(lambda, low);
-      high = much.where(high, lambda);
-      Tensor off = over.abs().sub(PRECISION * epsilon + TINY);
+      Tensor tooLong = over.gt(0);
+      low = tooLong.where(lambda, low);
+      high = tooLong.where(high, lambda);
+      Tensor gap = over.abs().sub(PRECISION * epsilon + TINY);
       Tensor open = high.mul(1 - LAST_DIGIT).sub(low);
-      Tensor left = off.minimum(open);
+      Tensor left = gap.minimum(open);
       if (left.max().item() <= 0) {
         break;
       }
-      Tensor slope = room.sub(kept).sign().mul_(kept.sign()).sumKeep(1).clampMin_(1);
+      Tensor slope = room.sub(clipped).sign().mul_(clipped.sign()).sumKeep(1).clampMin_(1);
       Tensor next = lambda.add(over.div(slope));
       Tensor newton = next.gt(low).logicalAnd(high.gt(next));
       Tensor middle = low.add(high).mul(0.5);
       Tensor better = i > NEWTON ? middle : newton.where(next, middle);
       lambda = left.gt(0).where(better, lambda);
-      kept = length.sub(lambda).clampMin_(0).minimum(room);
-      sum = kept.sumKeep(1);
+      clipped = length.sub(lambda).clampMin_(0).minimum(room);
+      sum = clipped.sumKeep(1);
     }
     Tensor rounding = sum.clampMin(TINY).pow(-1).mul(epsilon).clamp_(0, 1);
-    return kept.mul(rounding).view(delta.sizes()).mul_(delta.sign());
+    return clipped.mul(rounding).view(delta.sizes()).mul_(delta.sign());
   }
 }

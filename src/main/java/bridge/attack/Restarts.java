@@ -62,12 +62,13 @@ public record Restarts(Attack attack, int times) implements Attack {
         if (rows.size(0) == 0) {
           break;
         }
-        Tensor some = labels.indexSelect(0, rows);
+        Tensor remainingLabels = labels.indexSelect(0, rows);
         Tensor before = worst.indexSelect(0, rows);
-        Perturbed again = attack.perturb(network, images.indexSelect(0, rows), some, noise);
-        Tensor worse = worse(network, some, before, again.images());
+        Perturbed perturbed =
+            attack.perturb(network, images.indexSelect(0, rows), remainingLabels, noise);
+        Tensor worse = worse(network, remainingLabels, before, perturbed.images());
         worst = worst.copy().indexCopy_(0, rows, worse);
-        zeroGradients = Math.max(zeroGradients, again.zeroGradients());
+        zeroGradients = Math.max(zeroGradients, perturbed.zeroGradients());
       }
       return new Perturbed(all.keep(worst), zeroGradients);
     }
@@ -82,15 +83,15 @@ public record Restarts(Attack attack, int times) implements Attack {
   }
 
   /** Per image the wrong one, or of two right ones that of the larger loss. */
-  private static Tensor worse(Network network, Tensor labels, Tensor before, Tensor now) {
+  private static Tensor worse(Network network, Tensor labels, Tensor before, Tensor adversarial) {
     try (Scope scope = Scope.open("worse");
         NoGrad _ = NoGrad.enter()) {
-      Tensor logits = network.logits(now);
-      Tensor more =
+      Tensor logits = network.logits(adversarial);
+      Tensor higherLoss =
           Losses.crossEntropyPerSample(logits, labels)
               .gt(Losses.crossEntropyPerSample(network.logits(before), labels));
-      Tensor take = logits.argmax(1).ne(labels).logicalOr(more);
-      return scope.keep(take.view(-1, 1, 1, 1).where(now, before));
+      Tensor replace = logits.argmax(1).ne(labels).logicalOr(higherLoss);
+      return scope.keep(replace.view(-1, 1, 1, 1).where(adversarial, before));
     }
   }
 }

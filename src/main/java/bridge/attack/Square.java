@@ -61,15 +61,15 @@ public record Square(String name, Ball ball, int queries, int restarts, boolean 
     try (Scope attack = Scope.open("square");
         Mode _ = Mode.eval(network);
         NoGrad _ = NoGrad.enter()) {
-      Survivors left = new Survivors(network, images, labels);
-      for (int i = 0; i < restarts && !left.none(); i++) {
+      Survivors survivors = new Survivors(network, images, labels);
+      for (int i = 0; i < restarts && !survivors.none(); i++) {
         try (Scope _ = Scope.open("round")) {
-          Search search = new Search(network, left.images(), left.labels(), noise);
+          Search search = new Search(network, survivors.images(), survivors.labels(), noise);
           search.run();
-          left.take(search.broken, search.found);
+          survivors.update(search.broken, search.found);
         }
       }
-      return new Perturbed(attack.keep(left.found()));
+      return new Perturbed(attack.keep(survivors.found()));
     }
   }
 
@@ -180,9 +180,9 @@ public record Square(String name, Ball ball, int queries, int restarts, boolean 
     private Tensor better(Tensor candidates, Tensor rows) {
       Tensor before = margin.indexSelect(0, rows);
       Tensor now = Losses.margin(network.logits(candidates), labels.indexSelect(0, rows));
-      Tensor take = before.gt(now).logicalAnd(before.gt(0));
-      margin.indexCopy_(0, rows, take.where(now, before));
-      return take;
+      Tensor improved = before.gt(now).logicalAnd(before.gt(0));
+      margin.indexCopy_(0, rows, improved.where(now, before));
+      return improved;
     }
 
     private Tensor signs(long... shape) {
@@ -217,11 +217,11 @@ public record Square(String name, Ball ball, int queries, int restarts, boolean 
       Tensor after = square.copy();
       Tensor changed = after.sub(before).abs().flatten(1).amaxKeep(1).squeeze(1).gt(0);
       Tensor rows = changed.nonzero().squeeze(1);
-      Tensor take = changed.zerosLike();
+      Tensor improved = changed.zerosLike();
       if (rows.size(0) > 0) {
-        take.indexCopy_(0, rows, better(best.indexSelect(0, rows), rows));
+        improved.indexCopy_(0, rows, better(best.indexSelect(0, rows), rows));
       }
-      square.copy_(take.view(-1, 1, 1, 1).where(after, before));
+      square.copy_(improved.view(-1, 1, 1, 1).where(after, before));
     }
 
     // ---- L2, L1: a pair of rectangles in a square, paid for by another square ----------------
@@ -294,16 +294,16 @@ public record Square(String name, Ball ball, int queries, int restarts, boolean 
       Tensor share = used(before, 2, 3).add_(used(other, 2, 3)).add_(unused.mul(1.0 / channels));
       other.zero_();
 
-      Tensor fresh =
+      Tensor bump =
           turned(bumps.get(side), draw(query, 4)).mul(signs(images.size(0), channels, 1, 1));
-      fresh = fresh.add_(unit(before));
+      bump = bump.add_(unit(before));
       if (ball.norm() == Norm.L1) {
         share.mul_(channels); // as in the public code, though it is more than there is
       }
-      square.copy_(unit(fresh).mul_(length(share)));
+      square.copy_(unit(bump).mul_(length(share)));
       Tensor candidate = allowed(delta);
-      Tensor take = better(candidate, Tensor.arange(margin.size(0), device));
-      best.copy_(take.view(-1, 1, 1, 1).where(candidate, best));
+      Tensor improved = better(candidate, Tensor.arange(margin.size(0), device));
+      best.copy_(improved.view(-1, 1, 1, 1).where(candidate, best));
     }
 
     // ---- bookkeeping -------------------------------------------------------------------------
@@ -320,14 +320,14 @@ public record Square(String name, Ball ball, int queries, int restarts, boolean 
     /** Leaves the broken images alone from now on; false if no other is left. */
     private boolean dropped() {
       try (Scope _ = Scope.open("drop")) {
-        Tensor stay = margin.gt(0).nonzero().squeeze(1);
-        if (stay.size(0) < margin.size(0)) {
+        Tensor kept = margin.gt(0).nonzero().squeeze(1);
+        if (kept.size(0) < margin.size(0)) {
           flush();
           Stream.of(images, labels, low, high, best, margin, index)
               .filter(Objects::nonNull)
-              .forEach(t -> t.setData(t.indexSelect(0, stay)));
+              .forEach(t -> t.setData(t.indexSelect(0, kept)));
         }
-        return stay.size(0) > 0;
+        return kept.size(0) > 0;
       }
     }
   }

@@ -57,8 +57,8 @@ final class Survivors {
    * @param broken bool [M]
    * @param adversarial [M, C, H, W], read where {@code broken}
    */
-  void take(Tensor broken, Tensor adversarial) {
-    try (Scope _ = Scope.open("take")) {
+  void update(Tensor broken, Tensor adversarial) {
+    try (Scope _ = Scope.open("survivors")) {
       Tensor rows = broken.nonzero().squeeze(1);
       found.indexCopy_(0, index.indexSelect(0, rows), adversarial.indexSelect(0, rows));
       index.setData(index.indexSelect(0, broken.logicalNot().nonzero().squeeze(1)));

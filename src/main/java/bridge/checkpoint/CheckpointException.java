@@ -18,7 +18,7 @@ public final class CheckpointException extends BridgeException {
   }
 
   /** A name out of a file, made fit for a message: one line, not too long. */
-  static String shown(String name) {
+  static String printable(String name) {
     String line = name.replaceAll("\\p{C}", "?");
     return line.length() <= LONGEST ? line : line.substring(0, LONGEST) + "…";
   }

@@ -59,7 +59,7 @@ public final class Checkpoints {
       throw new CheckpointException(
           file,
           "is %s, which has its tensors at the top and nothing under %s; name nothing"
-              .formatted(format, CheckpointException.shown(under)));
+              .formatted(format, CheckpointException.printable(under)));
     }
   }
 

@@ -91,7 +91,7 @@ final class LegacyFile {
       throw new CheckpointException(
           file,
           "ends inside storage %s (offset %d): it was cut off, at %d bytes; fetch it again"
-              .formatted(CheckpointException.shown(storage.key()), at, memory.size()));
+              .formatted(CheckpointException.printable(storage.key()), at, memory.size()));
     }
     return new MappedTensors.Region(memory, at + Long.BYTES, elements * storage.width());
   }

@@ -76,7 +76,7 @@ final class MappedTensors implements AutoCloseable {
         throw new CheckpointException(
             file,
             "has tensor %s reaching to byte %d of a storage of %d bytes; fetch it again"
-                .formatted(CheckpointException.shown(name), end, region.bytes));
+                .formatted(CheckpointException.printable(name), end, region.bytes));
       }
       return last + 1;
     } catch (ArithmeticException e) {
@@ -135,10 +135,10 @@ final class MappedTensors implements AutoCloseable {
         file,
         "has tensor %s of an impossible layout: offset %d, shape %s, strides %s"
             .formatted(
-                CheckpointException.shown(name),
+                CheckpointException.printable(name),
                 offset,
-                CheckpointException.shown(Arrays.toString(shape)),
-                CheckpointException.shown(Arrays.toString(strides))));
+                CheckpointException.printable(Arrays.toString(shape)),
+                CheckpointException.printable(Arrays.toString(strides))));
   }
 
   /** Gives the copies made to the caller, who closes them when the tensors are done. */

@@ -47,7 +47,9 @@ record PickledFile(Format format, Object root, Map<String, MappedTensors.Region>
             file,
             "has no entry %sdata/%s, which its %s needs; fetch it again"
                 .formatted(
-                    CheckpointException.shown(folder), CheckpointException.shown(key), DATA));
+                    CheckpointException.printable(folder),
+                    CheckpointException.printable(key),
+                    DATA));
       }
       regions.put(key, region);
     }
@@ -93,14 +95,14 @@ record PickledFile(Format format, Object root, Map<String, MappedTensors.Region>
     return new CheckpointException(
         file,
         "has %s of type %s, which is not supported; convert it to float32 in Python"
-            .formatted(what, CheckpointException.shown(type)));
+            .formatted(what, CheckpointException.printable(type)));
   }
 
   /** The tensor of a view, over the mapped bytes. */
   Tensor tensor(Path file, MappedTensors stored, String name, View view) {
     Storage storage = view.storage();
     if (view.type() == null) {
-      throw unknownType(file, "tensor " + CheckpointException.shown(name), view.typeName());
+      throw unknownType(file, "tensor " + CheckpointException.printable(name), view.typeName());
     }
     return stored.tensor(
         name,
@@ -122,7 +124,7 @@ record PickledFile(Format format, Object root, Map<String, MappedTensors.Region>
           file,
           "has tensor %s in a storage of %d elements, but only %d bytes are there; fetch it again"
               .formatted(
-                  CheckpointException.shown(name),
+                  CheckpointException.printable(name),
                   storage.elements(),
                   all == null ? 0 : all.bytes()));
     }

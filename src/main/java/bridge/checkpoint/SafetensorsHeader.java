@@ -1,5 +1,6 @@
 package bridge.checkpoint;
 
+import bridge.Json;
 import bridge.torch.DType;
 import bridge.torch.Memory;
 import bridge.torch.Tensor;
@@ -90,7 +91,7 @@ record SafetensorsHeader(Map<String, Entry> entries, Map<String, String> metadat
           if (name.equals(METADATA)) {
             texts(in, metadata);
           } else if (entries.put(name, entry(in, name)) != null) {
-            throw broken("names tensor %s twice".formatted(CheckpointException.shown(name)));
+            throw broken("names tensor %s twice".formatted(CheckpointException.printable(name)));
           } else if (entries.size() > MappedTensors.MOST_TENSORS) {
             throw broken("holds more than %d tensors".formatted(MappedTensors.MOST_TENSORS));
           }
@@ -102,8 +103,7 @@ record SafetensorsHeader(Map<String, Entry> entries, Map<String, String> metadat
       } catch (IOException | IllegalStateException | NumberFormatException e) {
         throw broken(
             "has a header that is no valid JSON for safetensors: "
-                + CheckpointException.shown(
-                    String.valueOf(e.getMessage()).replaceAll("\\s+", " ")));
+                + CheckpointException.printable(Json.fault(e)));
       }
       return new SafetensorsHeader(entries, metadata);
     }
@@ -131,7 +131,7 @@ record SafetensorsHeader(Map<String, Entry> entries, Map<String, String> metadat
       }
       in.endObject();
       if (type == null || shape == null || offsets == null || offsets.size() != 2) {
-        throw broken("does not describe %s fully".formatted(CheckpointException.shown(name)));
+        throw broken("does not describe %s fully".formatted(CheckpointException.printable(name)));
       }
       return place(name, type, shape.stream().mapToLong(n -> n).toArray(), offsets);
     }
@@ -147,7 +147,7 @@ record SafetensorsHeader(Map<String, Entry> entries, Map<String, String> metadat
     }
 
     private Entry place(String name, String type, long[] shape, List<Long> offsets) {
-      String shown = CheckpointException.shown(name);
+      String printable = CheckpointException.printable(name);
       DType dtype =
           NAMES.entrySet().stream()
               .filter(e -> e.getValue().equals(type))
@@ -157,14 +157,14 @@ record SafetensorsHeader(Map<String, Entry> entries, Map<String, String> metadat
                   () ->
                       broken(
                           "has tensor %s of type %s, which is not supported; convert it to F32"
-                              .formatted(shown, CheckpointException.shown(type))));
+                              .formatted(printable, CheckpointException.printable(type))));
       long begin = offsets.get(0);
       long end = offsets.get(1);
       long bytes = MappedTensors.bytes(shape, dtype);
       if (begin < 0 || end < begin || bytes < 0 || end - begin != bytes) {
         throw broken(
             "places tensor %s of shape %s at bytes %d to %d, which do not fit"
-                .formatted(shown, Arrays.toString(shape), begin, end));
+                .formatted(printable, Arrays.toString(shape), begin, end));
       }
       return new Entry(dtype, shape, start + begin, bytes);
     }

@@ -151,7 +151,7 @@ public final class StateDict implements AutoCloseable {
     List<String> unexpected =
         tensors.entrySet().stream()
             .filter(e -> !expected.containsKey(wrapped + e.getKey()) && !mayBeInVain(e.getKey()))
-            .map(e -> CheckpointException.shown(e.getKey()) + " " + text(e.getValue().sizes()))
+            .map(e -> CheckpointException.printable(e.getKey()) + " " + text(e.getValue().sizes()))
             .toList();
     if (!missing.isEmpty() || !unexpected.isEmpty() || !misshapen.isEmpty()) {
       throw new CheckpointException(

@@ -203,7 +203,7 @@ final class TorchGlobals implements Globals {
     var storage = new Storage(key, elements(type.name()), type.name(), elements, start);
     Storage other = storages.putIfAbsent(key, storage);
     if (other != null && !other.typeName().equals(storage.typeName())) {
-      throw broken("has storage %s of two types".formatted(CheckpointException.shown(key)));
+      throw broken("has storage %s of two types".formatted(CheckpointException.printable(key)));
     }
     return storage;
   }
@@ -233,7 +233,7 @@ final class TorchGlobals implements Globals {
   private <T> T argument(List<Object> arguments, int index, Class<T> type) {
     Object value = argument(arguments, index);
     if (!type.isInstance(value)) {
-      throw broken("has another value where a %s belongs".formatted(type.getSimpleName()));
+      throw PickleException.mistyped(type);
     }
     return type.cast(value);
   }
@@ -242,7 +242,7 @@ final class TorchGlobals implements Globals {
     return switch (value) {
       case Tuple t -> t.items();
       case Items l -> l.items();
-      case null, default -> throw broken("has another value where a tuple belongs");
+      case null, default -> throw PickleException.mistyped(Tuple.class);
     };
   }
 

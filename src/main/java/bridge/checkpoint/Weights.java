@@ -48,7 +48,7 @@ record Weights(String under, Map<String, View> tensors, List<String> ignored) {
           throw new CheckpointException(
               file,
               "has no entry %s; it has %s"
-                  .formatted(CheckpointException.shown(choice), names(dict)));
+                  .formatted(CheckpointException.printable(choice), names(dict)));
         }
         under.add(name);
         dict = dict(file, dict.entries().get(name), under);
@@ -98,8 +98,8 @@ record Weights(String under, Map<String, View> tensors, List<String> ignored) {
                 file,
                 ("holds an object of class %s among its tensors (key %s); in Python, save only"
                         + " these: {k: v for k, v in state.items() if torch.is_tensor(v)}")
-                    .formatted(o.type(), shown(e.getKey())));
-        case null, default -> ignored.add(shown(e.getKey()));
+                    .formatted(o.type(), printable(e.getKey())));
+        case null, default -> ignored.add(printable(e.getKey()));
       }
     }
     return tensors;
@@ -109,14 +109,14 @@ record Weights(String under, Map<String, View> tensors, List<String> ignored) {
     dict.entries().keySet().stream()
         .filter(key -> !except.equals(key))
         .limit(MappedTensors.MOST_TENSORS)
-        .forEach(key -> to.add(shown(key)));
+        .forEach(key -> to.add(printable(key)));
   }
 
   private static String names(Dict dict) {
     String first =
         dict.entries().keySet().stream()
             .limit(NAMES_SHOWN)
-            .map(Weights::shown)
+            .map(Weights::printable)
             .collect(Collectors.joining(", "));
     return dict.entries().isEmpty()
         ? "no names"
@@ -124,9 +124,9 @@ record Weights(String under, Map<String, View> tensors, List<String> ignored) {
   }
 
   /** A key in words; only plain values are printed, since another may hold itself. */
-  private static String shown(Object key) {
+  private static String printable(Object key) {
     return switch (key) {
-      case String s -> CheckpointException.shown(s);
+      case String s -> CheckpointException.printable(s);
       case Long n -> n.toString();
       case null, default -> "?";
     };

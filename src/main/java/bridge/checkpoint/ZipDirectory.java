@@ -69,14 +69,14 @@ final class ZipDirectory {
       if (locator < 0 || memory.getInt(locator) != LOCATOR64) {
         throw broken(end, "has no zip64 directory where one belongs");
       }
-      long wide = memory.getLong(locator + 8);
-      check(wide, 56, locator, "zip64 directory");
-      if (memory.getInt(wide) != END64) {
-        throw broken(wide, "has no zip64 directory where one belongs");
+      long zip64 = memory.getLong(locator + 8);
+      check(zip64, 56, locator, "zip64 directory");
+      if (memory.getInt(zip64) != END64) {
+        throw broken(zip64, "has no zip64 directory where one belongs");
       }
-      count = memory.getLong(wide + 32);
-      bytes = memory.getLong(wide + 40);
-      start = memory.getLong(wide + 48);
+      count = memory.getLong(zip64 + 32);
+      bytes = memory.getLong(zip64 + 40);
+      start = memory.getLong(zip64 + 48);
     }
     check(start, bytes, end, "directory");
     if (count < 0 || count > MOST_ENTRIES || bytes > MOST_BYTES || count * CENTRAL_BYTES > bytes) {
@@ -129,42 +129,43 @@ final class ZipDirectory {
   private Extent entry(long at, int nameBytes, int extraBytes, long limit) {
     byte[] raw = memory.bytes(at + CENTRAL_BYTES, nameBytes);
     String name = new String(raw, StandardCharsets.UTF_8);
-    String shown = CheckpointException.shown(name);
+    String printable = CheckpointException.printable(name);
     long packed = uint(at + 20);
     long size = uint(at + 24);
     long local = uint(at + 42);
     long extra = at + CENTRAL_BYTES + nameBytes;
-    long wide = extra64(extra, extra + extraBytes);
-    long wideEnd = wide < 0 ? 0 : wide + ushort(wide - 2);
+    long zip64 = extra64(extra, extra + extraBytes);
+    long zip64End = zip64 < 0 ? 0 : zip64 + ushort(zip64 - 2);
     if (size == WIDE) {
-      size = wide(wide, wideEnd, at);
-      wide += Long.BYTES;
+      size = zip64Value(zip64, zip64End, at);
+      zip64 += Long.BYTES;
     }
     if (packed == WIDE) {
-      packed = wide(wide, wideEnd, at);
-      wide += Long.BYTES;
+      packed = zip64Value(zip64, zip64End, at);
+      zip64 += Long.BYTES;
     }
     if (local == WIDE) {
-      local = wide(wide, wideEnd, at);
+      local = zip64Value(zip64, zip64End, at);
     }
     boolean stored = (ushort(at + 8) & 1) == 0 && ushort(at + 10) == 0 && packed == size;
     if (!stored && WEIGHTS.matcher(name).matches()) {
       throw broken(
-          at, "has entry %s compressed or encrypted, as PyTorch never writes it".formatted(shown));
+          at,
+          "has entry %s compressed or encrypted, as PyTorch never writes it".formatted(printable));
     }
-    check(local, LOCAL_BYTES, limit, shown);
+    check(local, LOCAL_BYTES, limit, printable);
     if (memory.getInt(local) != LOCAL || ushort(local + 26) != nameBytes) {
-      throw broken(local, "has no entry %s where its directory says".formatted(shown));
+      throw broken(local, "has no entry %s where its directory says".formatted(printable));
     }
     long start = local + LOCAL_BYTES + nameBytes + ushort(local + 28);
-    check(start, packed, limit, shown);
+    check(start, packed, limit, printable);
     if (!names.add(name)) {
-      throw broken(at, "has entry %s twice".formatted(shown));
+      throw broken(at, "has entry %s twice".formatted(printable));
     }
     if (stored) {
       entries.put(name, new MappedTensors.Region(memory, start, size));
     }
-    return new Extent(shown, local, start + packed);
+    return new Extent(printable, local, start + packed);
   }
 
   /** The first byte of the zip64 values in an entry's extra field; -1 where there is none. */
@@ -180,7 +181,7 @@ final class ZipDirectory {
     return -1;
   }
 
-  private long wide(long at, long end, long entry) {
+  private long zip64Value(long at, long end, long entry) {
     if (at < 0 || at + Long.BYTES > end) {
       throw broken(entry, "lacks the zip64 values of an entry");
     }

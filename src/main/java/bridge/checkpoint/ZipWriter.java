@@ -58,28 +58,28 @@ final class ZipWriter {
   private void begin(String name, long size, int sum) throws IOException {
     byte[] utf8 = name.getBytes(StandardCharsets.UTF_8);
     long start = out.position();
-    boolean wide = size >= narrow || start >= narrow;
-    int sizes = wide ? 20 : 0;
+    boolean zip64 = size >= narrow || start >= narrow;
+    int sizes = zip64 ? 20 : 0;
     int plain = 30 + utf8.length + sizes + 4;
     int padding = Math.floorMod(-(start + plain), ALIGNMENT);
     ByteBuffer local = buffer(plain + padding);
-    local.putInt(0x04034b50).putShort(version(wide));
-    common(local, wide ? WIDE : size, sum, utf8.length).putShort((short) (sizes + 4 + padding));
+    local.putInt(0x04034b50).putShort(version(zip64));
+    common(local, zip64 ? WIDE : size, sum, utf8.length).putShort((short) (sizes + 4 + padding));
     local.put(utf8);
-    if (wide) {
+    if (zip64) {
       local.putShort((short) 1).putShort((short) 16).putLong(size).putLong(size);
     }
     local.putShort((short) 0x4246).putShort((short) padding); // PyTorch's own padding field, "FB"
     out.put(local.array());
 
     // All three numbers are wide or none: PyTorch 1.13 refuses a wide position with narrow sizes.
-    int extra = wide ? 28 : 0;
+    int extra = zip64 ? 28 : 0;
     ByteBuffer entry = buffer(46 + utf8.length + extra);
-    entry.putInt(0x02014b50).putShort(version(wide)).putShort(version(wide));
-    common(entry, wide ? WIDE : size, sum, utf8.length).putShort((short) extra);
+    entry.putInt(0x02014b50).putShort(version(zip64)).putShort(version(zip64));
+    common(entry, zip64 ? WIDE : size, sum, utf8.length).putShort((short) extra);
     entry.putShort((short) 0).putShort((short) 0).putShort((short) 0).putInt(0);
-    entry.putInt((int) (wide ? WIDE : start)).put(utf8);
-    if (wide) {
+    entry.putInt((int) (zip64 ? WIDE : start)).put(utf8);
+    if (zip64) {
       entry.putShort((short) 1).putShort((short) 24).putLong(size).putLong(size).putLong(start);
     }
     directory.writeBytes(entry.array());
@@ -92,8 +92,8 @@ final class ZipWriter {
     return to.putInt(sum).putInt((int) size).putInt((int) size).putShort((short) nameBytes);
   }
 
-  private static short version(boolean wide) {
-    return (short) (wide ? 45 : 20);
+  private static short version(boolean zip64) {
+    return (short) (zip64 ? 45 : 20);
   }
 
   private int clamp(long value) {
@@ -109,8 +109,8 @@ final class ZipWriter {
     long start = out.position();
     long bytes = directory.size();
     out.put(directory.toByteArray());
-    boolean wide = start >= narrow || bytes >= narrow || count >= 0xffff;
-    if (wide) {
+    boolean zip64 = start >= narrow || bytes >= narrow || count >= 0xffff;
+    if (zip64) {
       long end = out.position();
       ByteBuffer end64 = buffer(56 + 20);
       end64.putInt(0x06064b50).putLong(44).putShort(version(true)).putShort(version(true));
@@ -118,9 +118,9 @@ final class ZipWriter {
       end64.putInt(0x07064b50).putInt(0).putLong(end).putInt(1);
       out.put(end64.array());
     }
-    short shown = (short) (wide ? 0xffff : count);
+    short entries = (short) (zip64 ? 0xffff : count);
     ByteBuffer end = buffer(22);
-    end.putInt(0x06054b50).putInt(0).putShort(shown).putShort(shown);
+    end.putInt(0x06054b50).putInt(0).putShort(entries).putShort(entries);
     end.putInt(clamp(bytes)).putInt(clamp(start)).putShort((short) 0);
     out.put(end.array());
   }

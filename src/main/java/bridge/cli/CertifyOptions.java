@@ -41,8 +41,8 @@ final class CertifyOptions {
    * @throws UsageException for options that cannot be
    */
   Optional<Certificates> certificates() {
-    Common.positive("--certify-draws", draws);
-    Common.positive("--certify-every", every);
+    OptionChecks.positive("--certify-draws", draws);
+    OptionChecks.positive("--certify-every", every);
     if (sigma == null && (draws != null || every != null)) {
       throw new UsageException(
           "%s belongs to a certificate; add --certify SIGMA"

@@ -21,7 +21,7 @@ final class ComputeOptions {
 
   /** Refuses what cannot be, before anything is loaded. */
   void check() {
-    Common.positive("--threads", threads);
+    OptionChecks.positive("--threads", threads);
   }
 
   /** Sets the threads and finds the device. */

@@ -32,7 +32,7 @@ final class EvaluateCommand implements Runnable {
       names = "--model",
       required = true,
       paramLabel = "MODEL",
-      description = "ARCH@CHECKPOINT or a TorchScript file.")
+      description = "ARCH@CHECKPOINT, or a file: TorchScript, or weights with a card.")
   private String model;
 
   @Option(
@@ -148,9 +148,9 @@ final class EvaluateCommand implements Runnable {
 
   /** What was asked for, checked as far as it can be before anything is loaded. */
   private EvaluationRequest request() {
-    Common.positive("--limit", limit);
-    Common.positive("--batch", batch);
-    Common.positive("--restarts", restarts);
+    OptionChecks.positive("--limit", limit);
+    OptionChecks.positive("--batch", batch);
+    OptionChecks.positive("--restarts", restarts);
     compute.check();
     Optional<EvaluationRequest.Certificates> certificates = certify.certificates();
     EvaluationRequest.Attacked attacked = attacked();

@@ -40,7 +40,7 @@ record EvaluationFile(
     EvaluationFile content =
         new EvaluationFile(
             Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
-            Common.environment(device),
+            Environment.json(device),
             Tables.json(results, classes),
             certified.map(Tables::json).orElse(null),
             warnings);

@@ -19,17 +19,19 @@ final class PictureSheet {
     List<Picture.Row> rows = new ArrayList<>();
     rows.add(row("clean", examples.clean()));
     for (Examples.Attacked attacked : examples.attacked()) {
-      rows.add(row("against " + label(attacked.network()), attacked.shown()));
-      float[][][][] changed = attacked.shown().pixels();
+      rows.add(row("against " + label(attacked.network()), attacked.images()));
+      float[][][][] changed = attacked.images().pixels();
       rows.add(Picture.Row.difference("its change", clean, changed, ball.epsilon()));
     }
     String heading = "%s, PGD-20, %s ε = %s".formatted(examples.data(), ball.norm(), epsilon);
     Picture.write(file, Picture.sheet(heading, examples.labels(), rows));
   }
 
-  private static Picture.Row row(String name, Examples.Shown shown) {
+  private static Picture.Row row(String name, Examples.ExampleImages images) {
     return new Picture.Row(
-        name, shown.pixels(), shown.predictions().stream().map(PictureSheet::predictions).toList());
+        name,
+        images.pixels(),
+        images.predictions().stream().map(PictureSheet::predictions).toList());
   }
 
   private static Picture.Predictions predictions(Examples.Predictions of) {

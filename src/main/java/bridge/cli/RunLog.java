@@ -30,13 +30,15 @@ final class RunLog implements Listener, AutoCloseable {
   @Override
   public void start(Start start) {
     folder.writeJson("environment.json", environment);
-    boolean fresh = start.fromStep() == 0;
+    boolean starting = start.fromStep() == 0;
     metrics =
-        fresh
+        starting
             ? MetricsLog.create(folder.file("metrics.jsonl"))
             : MetricsLog.resume(folder.file("metrics.jsonl"), start.fromStep());
     events =
-        fresh ? EventFile.create(folder.path()) : EventFile.resume(folder.path(), start.fromStep());
+        starting
+            ? EventFile.create(folder.path())
+            : EventFile.resume(folder.path(), start.fromStep());
     message(
         "%s: %d epochs of %d steps, batch %d%s"
             .formatted(
@@ -44,7 +46,7 @@ final class RunLog implements Listener, AutoCloseable {
                 start.epochs(),
                 start.stepsPerEpoch(),
                 start.batch(),
-                fresh ? "" : ", resumed after step " + start.fromStep()));
+                starting ? "" : ", resumed after step " + start.fromStep()));
     progress =
         Progress.start(
             System.out,

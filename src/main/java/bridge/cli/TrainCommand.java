@@ -53,12 +53,12 @@ final class TrainCommand implements Callable<Integer> {
   public Integer call() {
     Recipe parsed = Recipe.from(json());
     compute.check();
-    Common.positive("--max-steps", maxSteps);
+    OptionChecks.positive("--max-steps", maxSteps);
     Path path = out == null ? Path.of("runs", parsed.name()) : out;
     try (RunFolder folder = RunFolder.open(path, resume)) {
       Shutdown.endsAtOnce(folder::close);
       Device on = compute.use();
-      try (RunLog log = new RunLog(folder, Common.environment(on))) {
+      try (RunLog log = new RunLog(folder, Environment.json(on))) {
         long limit = maxSteps == null ? Long.MAX_VALUE : maxSteps;
         Trainer.Result result = Trainer.train(parsed, folder, on, limit, Shutdown::requested, log);
         return end(result, parsed, folder, log);

@@ -39,7 +39,7 @@ final class DecodedCache {
   }
 
   /** Makes all images, in order. */
-  interface Body {
+  interface Decoder {
     void decode(Sink sink) throws IOException;
   }
 
@@ -59,10 +59,10 @@ final class DecodedCache {
   }
 
   private static Path folder() {
-    String given = System.getProperty("bridge.cache"); // for tests
+    String override = System.getProperty("bridge.cache"); // for tests
     String xdg = System.getenv("XDG_CACHE_HOME");
-    if (given != null) {
-      return Path.of(given);
+    if (override != null) {
+      return Path.of(override);
     }
     return xdg != null && !xdg.isEmpty()
         ? Path.of(xdg, "bridge")
@@ -75,7 +75,7 @@ final class DecodedCache {
   }
 
   /** Decodes into the cache, and maps it. */
-  Memory store(Body body) throws IOException {
+  Memory store(Decoder body) throws IOException {
     if (!folderTakesIt()) {
       return inMemory(body);
     }
@@ -101,7 +101,7 @@ final class DecodedCache {
     }
   }
 
-  private Memory inMemory(Body body) throws IOException {
+  private Memory inMemory(Decoder body) throws IOException {
     Memory all = Memory.allocate(bytes);
     try {
       long[] at = {0};

@@ -43,23 +43,25 @@ public record Splits(int[] training, int[] validation) {
   private static List<int[]> byClass(ImageSet images) {
     List<int[]> classes = new ArrayList<>();
     for (int c = 0; c < images.classes(); c++) {
-      int wanted = c;
+      int label = c;
       classes.add(
-          IntStream.range(0, images.size()).filter(i -> images.label(i) == wanted).toArray());
+          IntStream.range(0, images.size()).filter(i -> images.label(i) == label).toArray());
     }
     return classes;
   }
 
-  /** Each class's part of {@code wanted}; what rounding down leaves goes to the largest rests. */
-  private static int[] shares(List<int[]> classes, int wanted, int total) {
+  /**
+   * Each class's part of {@code validation}; what rounding down leaves goes to the largest rests.
+   */
+  private static int[] shares(List<int[]> classes, int validation, int total) {
     int[] shares = new int[classes.size()];
     long[] rests = new long[classes.size()];
     for (int c = 0; c < shares.length; c++) {
-      long product = (long) wanted * classes.get(c).length;
+      long product = (long) validation * classes.get(c).length;
       shares[c] = total == 0 ? 0 : (int) (product / total);
       rests[c] = total == 0 ? 0 : product % total;
     }
-    int left = wanted - Arrays.stream(shares).sum();
+    int left = validation - Arrays.stream(shares).sum();
     IntStream.range(0, shares.length)
         .boxed()
         .sorted(Comparator.comparing((Integer c) -> -rests[c]).thenComparing(c -> c))

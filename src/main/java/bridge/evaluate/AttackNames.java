@@ -84,13 +84,16 @@ public final class AttackNames {
           "attack %s needs a surrogate to make its images against; name one with --surrogate MODEL"
               .formatted(name));
     }
-    String inner = transferred ? name.substring(TRANSFER.length()).replaceFirst("-", "") : name;
-    Attack once = named(name.equals(TRANSFER) ? MTARD_TRANSFER : inner, ball);
-    Optional<Attack> often =
-        restarts == 1 || once instanceof Restarts ? Optional.empty() : once.withRestarts(restarts);
-    String called = often.isPresent() ? name + "-r" + restarts : name;
-    Attack attack = often.orElse(once);
-    return transferred ? new Trial.Transferred(called, attack) : Trial.of(called, attack);
+    String attackName =
+        transferred ? name.substring(TRANSFER.length()).replaceFirst("-", "") : name;
+    Attack single = named(name.equals(TRANSFER) ? MTARD_TRANSFER : attackName, ball);
+    Optional<Attack> restarted =
+        restarts == 1 || single instanceof Restarts
+            ? Optional.empty()
+            : single.withRestarts(restarts);
+    String fullName = restarted.isPresent() ? name + "-r" + restarts : name;
+    Attack attack = restarted.orElse(single);
+    return transferred ? new Trial.Transferred(fullName, attack) : Trial.of(fullName, attack);
   }
 
   /** Clean, and PGD with this many steps of ε/4 from a uniform start. */

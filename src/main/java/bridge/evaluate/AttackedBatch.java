@@ -39,23 +39,23 @@ record AttackedBatch(
 
   @Override
   public BatchResult run(Batch batch, Optional<Tensor> images) {
-    long began = System.nanoTime();
+    long startNanos = System.nanoTime();
     int[] predictions = before.batch(batch.step()).predictions().clone();
     double[] perturbations = before.batch(batch.step()).perturbations().clone();
     BitSet right = before.right(batch.step());
     int[] rows = (survivors ? right.stream() : IntStream.range(0, predictions.length)).toArray();
     if (rows.length == 0) {
-      return new BatchResult(predictions, perturbations, seconds(began), 0, 0, images);
+      return new BatchResult(predictions, perturbations, seconds(startNanos), 0, 0, images);
     }
     SubBatch attacked = SubBatch.of(batch, rows);
     Generator noise =
         Generator.on(batch.images().device(), seeds.derive("evaluate/" + key, batch.step()));
     Perturbed perturbed = attack.perturb(network, attacked.images(), attacked.labels(), noise);
     Tensor adversarial = perturbed.images();
-    int[] found = Predictions.of(network, adversarial);
+    int[] attackedPredictions = Predictions.of(network, adversarial);
     double[] lengths = ball.lengths(adversarial.sub(attacked.images())).toDoubles();
     boolean[] allowed = allowed(adversarial, lengths);
-    long[] taken = new long[rows.length];
+    long[] replaced = new long[rows.length];
     int outside = 0;
     for (int i = 0; i < rows.length; i++) {
       if (!allowed[i]) {
@@ -64,29 +64,34 @@ record AttackedBatch(
       }
       perturbations[rows[i]] = lengths[i];
       if (right.get(rows[i])) { // a push that happens to mend a mistake is no robustness
-        predictions[rows[i]] = found[i];
-        taken[i] = 1;
+        predictions[rows[i]] = attackedPredictions[i];
+        replaced[i] = 1;
       }
     }
-    images.ifPresent(all -> attacked.put(all, adversarial, taken));
+    images.ifPresent(all -> attacked.put(all, adversarial, replaced));
     return new BatchResult(
-        predictions, perturbations, seconds(began), outside, perturbed.zeroGradients(), images);
+        predictions,
+        perturbations,
+        seconds(startNanos),
+        outside,
+        perturbed.zeroGradients(),
+        images);
   }
 
-  private static double seconds(long began) {
-    return (System.nanoTime() - began) / 1e9;
+  private static double seconds(long startNanos) {
+    return (System.nanoTime() - startNanos) / 1e9;
   }
 
   /** Whether each image is in the ball and in [0, 1], but for rounding; NaN is in neither. */
   private boolean[] allowed(Tensor adversarial, double[] lengths) {
-    double[] least = adversarial.flatten(1).aminKeep(1).toDoubles();
-    double[] most = adversarial.flatten(1).amaxKeep(1).toDoubles();
+    double[] smallest = adversarial.flatten(1).aminKeep(1).toDoubles();
+    double[] largest = adversarial.flatten(1).amaxKeep(1).toDoubles();
     boolean[] allowed = new boolean[lengths.length];
     for (int i = 0; i < lengths.length; i++) {
       allowed[i] =
           lengths[i] <= ball.epsilon() + ROUNDING * (1 + ball.epsilon())
-              && least[i] >= -ROUNDING
-              && most[i] <= 1 + ROUNDING;
+              && smallest[i] >= -ROUNDING
+              && largest[i] <= 1 + ROUNDING;
     }
     return allowed;
   }

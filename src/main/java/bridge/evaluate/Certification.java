@@ -103,19 +103,19 @@ public final class Certification {
       Seeds seeds,
       Optional<EvaluationState> state) {
     String key = "%s of %s from %d".formatted(NAME, smoothing, batch.indices()[0]);
-    Optional<JsonObject> known = state.flatMap(kept -> kept.known(key, batch.step(), false));
-    if (known.isPresent()) {
-      return Json.GSON.fromJson(known.get(), Lines.class);
+    Optional<JsonObject> stored = state.flatMap(saved -> saved.stored(key, batch.step(), false));
+    if (stored.isPresent()) {
+      return Json.GSON.fromJson(stored.get(), Lines.class);
     }
-    long began = System.nanoTime();
+    long startNanos = System.nanoTime();
     Generator noise = Generator.on(batch.images().device(), seeds.derive(NAME, batch.indices()[0]));
     List<Certificate> certificates = smoothing.certify(network, batch.images(), noise);
     Lines lines =
         new Lines(
             certificates.stream().mapToInt(Certificate::prediction).toArray(),
             certificates.stream().mapToDouble(Certificate::radius).toArray(),
-            (System.nanoTime() - began) / 1e9);
-    state.ifPresent(kept -> kept.add(key, batch.step(), Json.tree(lines), Optional.empty()));
+            (System.nanoTime() - startNanos) / 1e9);
+    state.ifPresent(saved -> saved.add(key, batch.step(), Json.tree(lines), Optional.empty()));
     return lines;
   }
 }

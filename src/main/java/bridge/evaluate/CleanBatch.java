@@ -14,9 +14,9 @@ record CleanBatch(Network network) implements BatchWork {
 
   @Override
   public BatchResult run(Batch batch, Optional<Tensor> images) {
-    long began = System.nanoTime();
+    long startNanos = System.nanoTime();
     int[] predictions = Predictions.of(network, batch.images());
-    double seconds = (System.nanoTime() - began) / 1e9;
+    double seconds = (System.nanoTime() - startNanos) / 1e9;
     return new BatchResult(predictions, new double[predictions.length], seconds, 0, 0, images);
   }
 }

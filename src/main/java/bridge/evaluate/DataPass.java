@@ -37,13 +37,13 @@ record DataPass(
       while (epoch.hasNext()) {
         try (Scope scope = Scope.open("evaluate");
             Workers.Tasks tasks = workers.tasks()) {
-          List<Batch> taken = tasks.take(epoch);
+          List<Batch> group = tasks.nextBatches(epoch);
           List<Supplier<BatchResult>> results =
-              taken.stream().map(batch -> result(tasks, taken.size(), key, work, batch)).toList();
-          for (int i = 0; i < taken.size(); i++) {
+              group.stream().map(batch -> result(tasks, group.size(), key, work, batch)).toList();
+          for (int i = 0; i < group.size(); i++) {
             BatchResult result = results.get(i).get();
-            int[] labels = Predictions.ints(taken.get(i).labels());
-            keep(key, taken.get(i).step(), result);
+            int[] labels = Predictions.ints(group.get(i).labels());
+            keep(key, group.get(i).step(), result);
             tally.add(labels, result);
             result.images().ifPresent(scope::keep);
             done += labels.length;
@@ -55,28 +55,28 @@ record DataPass(
     return tally;
   }
 
-  private Optional<JsonObject> known(String key, int batch) {
-    return state.flatMap(kept -> kept.known(key, batch, keepImages));
+  private Optional<JsonObject> stored(String key, int batch) {
+    return state.flatMap(saved -> saved.stored(key, batch, keepImages));
   }
 
   /** From the state where it is known, else being worked out. */
   private Supplier<BatchResult> result(
-      Workers.Tasks tasks, int atOnce, String key, BatchWork work, Batch batch) {
-    Optional<JsonObject> known = known(key, batch.step());
-    if (known.isPresent()) {
+      Workers.Tasks tasks, int concurrent, String key, BatchWork work, Batch batch) {
+    Optional<JsonObject> stored = stored(key, batch.step());
+    if (stored.isPresent()) {
       BatchResult result =
           BatchResult.of(
-              known.get(),
-              state.filter(_ -> keepImages).map(kept -> kept.images(key, batch.step())));
+              stored.get(),
+              state.filter(_ -> keepImages).map(saved -> saved.images(key, batch.step())));
       return () -> result;
     }
     Optional<Tensor> images = keepImages ? Optional.of(work.copy(batch)) : Optional.empty();
-    return tasks.start(() -> work.run(batch, images).sharing(atOnce));
+    return tasks.start(() -> work.run(batch, images).sharing(concurrent));
   }
 
   private void keep(String key, int batch, BatchResult result) {
-    if (known(key, batch).isEmpty()) {
-      state.ifPresent(kept -> kept.add(key, batch, result.json(), result.images()));
+    if (stored(key, batch).isEmpty()) {
+      state.ifPresent(saved -> saved.add(key, batch, result.json(), result.images()));
     }
   }
 }

@@ -181,9 +181,9 @@ public final class Evaluation {
   private List<Result> run(
       Batches batches, BiConsumer<String, Integer> progress, List<Trial> trials) {
     trials.forEach(this::checkClasses);
-    int atOnce = Math.clamp(batches.stepsPerEpoch(), 1, workers);
+    int concurrent = Math.clamp(batches.stepsPerEpoch(), 1, workers);
     try (Mode _ = Mode.eval(network);
-        Workers pool = new Workers(atOnce)) {
+        Workers pool = new Workers(concurrent)) {
       DataPass pass = new DataPass(batches, pool, state, images.isPresent());
       return new EvaluationRun(this, pass, progress).all(trials);
     }

@@ -76,16 +76,17 @@ final class EvaluationRun {
     String name = Trial.Clean.NAME;
     Tally tally = pass.run(name, new CleanBatch(network), progress);
     clean = Optional.of(tally.withoutImages()); // they are freed with this scope
-    give(name, tally, scope);
+    collectImages(name, tally, scope);
     return result(name, tally, new JsonObject());
   }
 
   /** What attacks begin with, also where nobody asked for it. */
   private Tally clean() {
     if (clean.isEmpty()) {
-      DataPass quiet = pass.withoutImages();
+      DataPass withoutImages = pass.withoutImages();
       clean =
-          Optional.of(quiet.run(Trial.Clean.NAME, new CleanBatch(network), (attack, done) -> {}));
+          Optional.of(
+              withoutImages.run(Trial.Clean.NAME, new CleanBatch(network), (attack, done) -> {}));
     }
     return clean.get();
   }
@@ -93,7 +94,7 @@ final class EvaluationRun {
   private Result attacked(String name, Attack attack, JsonObject settings, Scope scope) {
     Tally tally = pass.run(name, work(name, attack, clean(), false), progress);
     warnOfOutside(name, tally);
-    give(name, tally, scope);
+    collectImages(name, tally, scope);
     return result(name, tally, settings);
   }
 
@@ -112,7 +113,7 @@ final class EvaluationRun {
     Components components = new Components(name, clean());
     check(attack);
     attack.run(components, warnings);
-    give(name, components.last, scope);
+    collectImages(name, components.last, scope);
     return result(name, components.last, AttackSettings.of(attack)).sumOf(components.results);
   }
 
@@ -161,7 +162,7 @@ final class EvaluationRun {
   }
 
   /** The images, if they are wanted, go to the scope around the run. */
-  private void give(String name, Tally tally, Scope scope) {
+  private void collectImages(String name, Tally tally, Scope scope) {
     if (!tally.images().isEmpty()) {
       images.ifPresent(to -> to.accept(name, scope.keep(Tensor.cat(tally.images(), 0))));
     }

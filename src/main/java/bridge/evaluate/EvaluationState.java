@@ -124,7 +124,7 @@ public final class EvaluationState implements AutoCloseable {
         return json;
       }
     } catch (JsonParseException e) {
-      // said below
+      // refused below
     }
     throw new UsageException(
         "%s: line %d is not one of an evaluation; name another folder with --state"
@@ -157,7 +157,7 @@ public final class EvaluationState implements AutoCloseable {
    *
    * @param images whether its images are needed, too
    */
-  Optional<JsonObject> known(String attack, int batch, boolean images) {
+  Optional<JsonObject> stored(String attack, int batch, boolean images) {
     return Optional.ofNullable(results.get(key(attack, batch)))
         .filter(_ -> !images || Files.exists(file(attack, batch)));
   }

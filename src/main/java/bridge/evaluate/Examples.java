@@ -25,7 +25,8 @@ import java.util.stream.IntStream;
  * @param labels the class of each image, in words
  * @param attacked against each network in turn
  */
-public record Examples(String data, List<String> labels, Shown clean, List<Attacked> attacked) {
+public record Examples(
+    String data, List<String> labels, ExampleImages clean, List<Attacked> attacked) {
   /** The attack, as {@link bridge.attack.Attacks} names it. */
   public static final String ATTACK = "pgd20";
 
@@ -53,12 +54,12 @@ public record Examples(String data, List<String> labels, Shown clean, List<Attac
    *
    * @param pixels [N][C][H][W] in [0, 1]
    */
-  public record Shown(float[][][][] pixels, List<Predictions> predictions) {}
+  public record ExampleImages(float[][][][] pixels, List<Predictions> predictions) {}
 
   /**
    * @param network the one that is attacked
    */
-  public record Attacked(String network, Shown shown) {}
+  public record Attacked(String network, ExampleImages images) {}
 
   static Examples of(ImageSet images, List<Network> networks, EvaluationRequest request) {
     Ball ball = request.attacks().ball();
@@ -70,13 +71,13 @@ public record Examples(String data, List<String> labels, Shown clean, List<Attac
         Batches.Epoch epoch = batches.epoch(1, 0)) {
       Batch batch = epoch.next();
       List<String> names = images.classNames();
-      Shown clean = shown(networks, names, batch, batch.images());
+      ExampleImages clean = images(networks, names, batch, batch.images());
       List<Attacked> attacked = new ArrayList<>();
       for (Network network : networks) {
         Generator noise = Generator.on(request.device(), request.seed());
         Tensor adversarial =
             attack.perturb(network, batch.images(), batch.labels(), noise).images();
-        attacked.add(new Attacked(network.name(), shown(networks, names, batch, adversarial)));
+        attacked.add(new Attacked(network.name(), images(networks, names, batch, adversarial)));
       }
       List<String> labels =
           IntStream.of(places).mapToObj(place -> names.get(images.label(place))).toList();
@@ -92,14 +93,14 @@ public record Examples(String data, List<String> labels, Shown clean, List<Attac
     return first.values().stream().mapToInt(Integer::intValue).toArray();
   }
 
-  private static Shown shown(
+  private static ExampleImages images(
       List<Network> networks, List<String> names, Batch batch, Tensor images) {
     long[] labels = batch.labels().toLongs();
     List<Predictions> predictions =
         networks.stream()
             .map(n -> new Predictions(n.name(), predictions(n, names, labels, images)))
             .toList();
-    return new Shown(pixels(images), predictions);
+    return new ExampleImages(pixels(images), predictions);
   }
 
   private static List<Prediction> predictions(

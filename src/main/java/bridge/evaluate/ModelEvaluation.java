@@ -145,11 +145,12 @@ public final class ModelEvaluation implements AutoCloseable {
     return request
         .certificates()
         .map(
-            wanted -> {
-              try (Batches batches = batches(certifiedPlaces(wanted.every()), CERTIFIED_AT_ONCE)) {
+            certificates -> {
+              try (Batches batches =
+                  batches(certifiedPlaces(certificates.every()), CERTIFIED_AT_ONCE)) {
                 return Certification.run(
                     network,
-                    wanted.smoothing(),
+                    certificates.smoothing(),
                     batches,
                     new Seeds(request.seed()),
                     state,
@@ -160,7 +161,10 @@ public final class ModelEvaluation implements AutoCloseable {
 
   /** How many images get a certificate. */
   public int certified() {
-    return request.certificates().map(wanted -> certifiedPlaces(wanted.every()).length).orElse(0);
+    return request
+        .certificates()
+        .map(certificates -> certifiedPlaces(certificates.every()).length)
+        .orElse(0);
   }
 
   private int[] certifiedPlaces(int every) {

@@ -32,16 +32,16 @@ record SubBatch(Tensor images, Tensor labels, Optional<Tensor> rows) {
    *
    * @param batch the whole batch's images, on the processor
    * @param adversarial one for each that was attacked
-   * @param taken 1 where it is put there, 0 where the batch's stays
+   * @param replaced 1 where it is put there, 0 where the batch's stays
    */
-  void put(Tensor batch, Tensor adversarial, long[] taken) {
-    Tensor take = Tensor.of(taken, taken.length, 1, 1, 1).gt(0);
-    Tensor now = adversarial.to(Device.CPU);
+  void put(Tensor batch, Tensor adversarial, long[] replaced) {
+    Tensor mask = Tensor.of(replaced, replaced.length, 1, 1, 1).gt(0);
+    Tensor perturbed = adversarial.to(Device.CPU);
     if (rows.isEmpty()) {
-      batch.copy_(take.where(now, batch));
+      batch.copy_(mask.where(perturbed, batch));
     } else {
       Tensor index = rows.get().to(Device.CPU);
-      batch.indexCopy_(0, index, take.where(now, batch.indexSelect(0, index)));
+      batch.indexCopy_(0, index, mask.where(perturbed, batch.indexSelect(0, index)));
     }
   }
 }

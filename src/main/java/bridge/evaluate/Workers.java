@@ -55,17 +55,17 @@ final class Workers implements AutoCloseable {
     private final List<Future<?>> started = new ArrayList<>();
 
     /** The next batches of an epoch, one for each worker, in the innermost scope. */
-    List<Batch> take(Batches.Epoch epoch) {
-      List<Batch> taken = new ArrayList<>();
-      while (taken.size() < count && epoch.hasNext()) {
+    List<Batch> nextBatches(Batches.Epoch epoch) {
+      List<Batch> batches = new ArrayList<>();
+      while (batches.size() < count && epoch.hasNext()) {
         Batch next = epoch.next();
-        taken.add(
+        batches.add(
             count == 1
                 ? next
                 : new Batch(
                     next.images().copy(), next.labels().copy(), next.indices(), next.step()));
       }
-      return taken;
+      return batches;
     }
 
     /**
@@ -74,16 +74,16 @@ final class Workers implements AutoCloseable {
      * @return gives what it came to, once; throws what it threw
      */
     <T> Supplier<T> start(Supplier<T> work) {
-      Supplier<T> inside =
+      Supplier<T> scoped =
           () -> {
             try (Scope _ = Scope.open("batch")) {
               return work.get();
             }
           };
       if (pool.isEmpty()) {
-        return inside;
+        return scoped;
       }
-      Future<T> future = pool.get().submit(inside::get);
+      Future<T> future = pool.get().submit(scoped::get);
       started.add(future);
       return () -> await(future);
     }

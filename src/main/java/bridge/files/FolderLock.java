@@ -51,7 +51,7 @@ public final class FolderLock implements AutoCloseable {
     }
     FolderLock lock = null;
     try {
-      lock = take(folder, file, created);
+      lock = acquire(folder, file, created);
       return Optional.ofNullable(lock);
     } finally {
       if (lock == null) {
@@ -61,7 +61,7 @@ public final class FolderLock implements AutoCloseable {
   }
 
   /** Null if another process has it. */
-  private static FolderLock take(Path folder, Path file, boolean created) throws IOException {
+  private static FolderLock acquire(Path folder, Path file, boolean created) throws IOException {
     FileChannel channel =
         FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     try {

@@ -43,9 +43,9 @@ public final class Losses {
 
   /** z_y − max over the others of z_j, [N]: below 0 where the network is wrong. */
   public static Tensor margin(Tensor logits, Tensor labels) {
-    Tensor own = labels.unsqueeze(1);
-    Tensor others = logits.scatter(1, own, Double.NEGATIVE_INFINITY).amaxKeep(1);
-    return logits.gather(1, own).sub(others).squeeze(1);
+    Tensor index = labels.unsqueeze(1);
+    Tensor others = logits.scatter(1, index, Double.NEGATIVE_INFINITY).amaxKeep(1);
+    return logits.gather(1, index).sub(others).squeeze(1);
   }
 
   /**
@@ -67,8 +67,8 @@ public final class Losses {
     Tensor sorted = logits.gather(1, logits.topIndices(4));
     Tensor lower = sorted.select(1, 2).add(sorted.select(1, 3)).mul(0.5);
     Tensor spread = sorted.select(1, 0).sub(lower).add(TINY);
-    Tensor own = logits.gather(1, labels.unsqueeze(1));
-    Tensor ahead = logits.gather(1, targets.unsqueeze(1)).sub(own).squeeze(1);
-    return ahead.div(spread);
+    Tensor labelLogits = logits.gather(1, labels.unsqueeze(1));
+    Tensor lead = logits.gather(1, targets.unsqueeze(1)).sub(labelLogits).squeeze(1);
+    return lead.div(spread);
   }
 }

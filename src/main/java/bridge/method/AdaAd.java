@@ -81,8 +81,8 @@ final class AdaAd implements Method {
         .plus("nat", 1 - alpha, divergence(x, nat));
   }
 
-  private Tensor divergence(Tensor images, Tensor own) {
+  private Tensor divergence(Tensor images, Tensor logits) {
     Tensor target = Constant.of(() -> teacher.logits(images));
-    return settings.reduction.of(Divergence.softened(target, own, 1), classes);
+    return settings.reduction.of(Divergence.softened(target, logits, 1), classes);
   }
 }

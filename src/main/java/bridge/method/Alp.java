@@ -59,13 +59,13 @@ final class Alp implements Method {
 
   private Loss descend(Inputs inputs, Tensor adversarial) {
     long count = inputs.images().size(0);
-    Tensor both = student.logits(Tensor.cat(List.of(inputs.images(), adversarial), 0));
+    Tensor logits = student.logits(Tensor.cat(List.of(inputs.images(), adversarial), 0));
     Tensor labels = Tensor.cat(List.of(inputs.labels(), inputs.labels()), 0);
-    Tensor difference = both.narrow(0, 0, count).sub(both.narrow(0, count, count));
+    Tensor difference = logits.narrow(0, 0, count).sub(logits.narrow(0, count, count));
     double smoothing = settings.smoothing;
     return new Loss()
-        .plus("ce", 1 - smoothing, Losses.crossEntropy(both, labels))
-        .plus("smooth", smoothing, both.logSoftmax(1).mean().neg())
+        .plus("ce", 1 - smoothing, Losses.crossEntropy(logits, labels))
+        .plus("smooth", smoothing, logits.logSoftmax(1).mean().neg())
         .plus("pair", settings.lambda, difference.pow(2).mean());
   }
 }

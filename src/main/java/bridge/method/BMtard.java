@@ -32,16 +32,18 @@ final class BMtard implements Method {
   /**
    * @param learnRate η
    * @param low the least temperature
-   * @param begin τ_adv and τ_nat before the first step
+   * @param initial τ_adv and τ_nat before the first step
    */
-  record Settings(Mtard.Settings mtard, double learnRate, double low, double high, Begin begin)
+  record Settings(
+      Mtard.Settings mtard, double learnRate, double low, double high, InitialTemperatures initial)
       implements MethodSettings {
     static Settings from(Options options) {
       Mtard.Settings mtard = Mtard.Settings.from(options);
       double learnRate = options.number("temperatureLearnRate", 0.001, 0, 10);
       double low = options.number("temperatureMin", 1, 1e-2, 1e3);
       double high = options.number("temperatureMax", 10, low, 1e3);
-      return new Settings(mtard, learnRate, low, high, Begin.from(options, low, high));
+      return new Settings(
+          mtard, learnRate, low, high, InitialTemperatures.from(options, low, high));
     }
 
     @Override
@@ -50,10 +52,10 @@ final class BMtard implements Method {
     }
   }
 
-  private record Begin(double adv, double nat) {
-    static Begin from(Options options, double low, double high) {
+  private record InitialTemperatures(double adv, double nat) {
+    static InitialTemperatures from(Options options, double low, double high) {
       double one = Math.clamp(1, low, high);
-      return new Begin(
+      return new InitialTemperatures(
           options.number("temperatureAdv", one, low, high),
           options.number("temperatureNat", one, low, high));
     }
@@ -68,8 +70,8 @@ final class BMtard implements Method {
   private BMtard(Settings settings, MethodContext context) {
     this.settings = settings;
     mtard = new Mtard(settings.mtard, context, this::soften);
-    Begin begin = settings.begin;
-    temperatures = Tensor.of(new double[] {begin.adv, begin.nat}, 2).to(context.device());
+    InitialTemperatures initial = settings.initial;
+    temperatures = Tensor.of(new double[] {initial.adv, initial.nat}, 2).to(context.device());
   }
 
   @Override
@@ -78,14 +80,14 @@ final class BMtard implements Method {
   }
 
   private List<Tensor> soften(Tensor adversarial, Tensor clean, double scheduleFactor) {
-    Tensor now = temperatures.copy().to(adversarial.dtype());
-    Tensor adv = adversarial.div(now.select(0, 0));
-    Tensor nat = clean.div(now.select(0, 1));
+    Tensor current = temperatures.copy().to(adversarial.dtype());
+    Tensor adv = adversarial.div(current.select(0, 0));
+    Tensor nat = clean.div(current.select(0, 1));
     Tensor eAdv = negativeEntropy(adv);
     Tensor eNat = negativeEntropy(nat);
-    Tensor more = Tensor.stack(List.of(eAdv.div(eNat), eNat.div(eAdv)), 0).sub(1).sign();
+    Tensor direction = Tensor.stack(List.of(eAdv.div(eNat), eNat.div(eAdv)), 0).sub(1).sign();
     temperatures
-        .add_(more.to(DType.FLOAT64), -settings.learnRate * scheduleFactor)
+        .add_(direction.to(DType.FLOAT64), -settings.learnRate * scheduleFactor)
         .clamp_(settings.low, settings.high);
     return List.of(adv, nat);
   }
@@ -106,8 +108,8 @@ final class BMtard implements Method {
 
   @Override
   public Map<String, Double> epochSummary() {
-    Map<String, Double> figures = mtard.epochSummary();
-    figures.putAll(LossBalance.summary(temperatures, "temperatureAdv", "temperatureNat"));
-    return figures;
+    Map<String, Double> summary = mtard.epochSummary();
+    summary.putAll(LossBalance.summary(temperatures, "temperatureAdv", "temperatureNat"));
+    return summary;
   }
 }

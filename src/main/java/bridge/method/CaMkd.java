@@ -112,10 +112,10 @@ final class CaMkd implements Method {
     teachers = context.teachers();
     tap =
         settings.beta > 0 ? Optional.of(Tap.ofStudent(settings.layer, context)) : Optional.empty();
-    tap.ifPresent(t -> makeHeads(t, context));
+    tap.ifPresent(t -> createHeads(t, context));
   }
 
-  private void makeHeads(Tap tap, MethodContext context) {
+  private void createHeads(Tap tap, MethodContext context) {
     Init init = Init.of(context.seeds(), "heads", tap.type(), context.device());
     int from = tap.width(context);
     for (Teacher teacher : teachers) {
@@ -135,17 +135,17 @@ final class CaMkd implements Method {
     Tensor x = inputs.images();
     Tensor y = inputs.labels();
     Optional<Tap> aligned = tap.filter(_ -> inputs.epoch() > settings.begin);
-    Network.Outputs own = student.forward(x, aligned.map(Tap::path).stream().toList());
+    Network.Outputs outputs = student.forward(x, aligned.map(Tap::path).stream().toList());
     TeacherOutputs targets = TeacherOutputs.of(teachers, x, aligned.isPresent());
-    Tensor kd = logitTerm(settings, targets.logits(), own.logits(), y);
+    Tensor kd = logitTerm(settings, targets.logits(), outputs.logits(), y);
     Loss loss =
         new Loss()
-            .plus("ce", settings.gamma, Losses.crossEntropy(own.logits(), y))
+            .plus("ce", settings.gamma, Losses.crossEntropy(outputs.logits(), y))
             .plus("kd", settings.alpha, kd);
     aligned.ifPresent(
         t -> {
           List<Tensor> maps = targets.features().stream().map(Features::map).toList();
-          Tensor feat = featureTerm(Features.map(t.feature(own)), maps, y);
+          Tensor feat = featureTerm(Features.map(t.feature(outputs)), maps, y);
           loss.plus("feat", settings.beta, feat);
         });
     return loss;
@@ -180,28 +180,28 @@ final class CaMkd implements Method {
 
   private Tensor featureTerm(Tensor map, List<Tensor> targets, Tensor labels) {
     List<Tensor> projected = new ArrayList<>();
-    List<Tensor> answers = new ArrayList<>();
+    List<Tensor> projectedLogits = new ArrayList<>();
     Tensor source = map;
     for (int k = 0; k < targets.size(); k++) {
       Tensor resized = resized(source, targets.get(k));
       projected.add(heads.get(k).apply(resized).relu());
-      answers.add(classifiers.get(k).apply(projected.get(k)));
+      projectedLogits.add(classifiers.get(k).apply(projected.get(k)));
       source = settings.reference == Reference.CODE ? resized : map;
     }
-    return featureTerm(settings.reference, projected, targets, answers, labels);
+    return featureTerm(settings.reference, projected, targets, projectedLogits, labels);
   }
 
   /**
    * The third sum.
    *
    * @param projected e_k(g), maps of the targets' shapes
-   * @param answers c_k(e_k(g)), logits [N, K]
+   * @param projectedLogits c_k(e_k(g)), logits [N, K]
    */
   static Tensor featureTerm(
       Reference reference,
       List<Tensor> projected,
       List<Tensor> targets,
-      List<Tensor> answers,
+      List<Tensor> projectedLogits,
       Tensor labels) {
     int k = targets.size();
     List<Tensor> squares = new ArrayList<>();
@@ -209,7 +209,7 @@ final class CaMkd implements Method {
       Tensor difference = projected.get(i).sub(targets.get(i)).flatten(1);
       squares.add(difference.mul(difference).mean(1));
     }
-    Tensor weights = weights(Ensemble.CAMKD, answers, labels);
+    Tensor weights = weights(Ensemble.CAMKD, projectedLogits, labels);
     Tensor sum = Tensor.stack(squares, 1).mul(weights).sum(1).mean();
     return reference == Reference.CODE ? sum.div(k) : sum;
   }

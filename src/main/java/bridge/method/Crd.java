@@ -81,8 +81,8 @@ final class Crd implements Method {
   private final Tap teacher;
   private final Device device;
   private final TrainedModules modules = new TrainedModules();
-  private final Head ofStudent;
-  private final Head ofTeacher;
+  private final Head studentHead;
+  private final Head teacherHead;
   private final Negatives negatives;
   private final MemoryBanks banks;
 
@@ -94,10 +94,10 @@ final class Crd implements Method {
     int width = settings.width;
     Init init = Init.of(context.seeds(), "heads", student.type(), device);
     Head.Kind linear = Head.Kind.LINEAR;
-    int ownWidth = student.width(context);
+    int studentWidth = student.width(context);
     int teacherWidth = teacher.width(context);
-    ofStudent = modules.add("embed.student", new Head(linear, ownWidth, width, init));
-    ofTeacher = modules.add("embed.teacher", new Head(linear, teacherWidth, width, init));
+    studentHead = modules.add("embed.student", new Head(linear, studentWidth, width, init));
+    teacherHead = modules.add("embed.teacher", new Head(linear, teacherWidth, width, init));
     negatives = new Negatives(context.trainingLabels(), context.classes(), context.seeds());
     banks = new MemoryBanks(settings.banks, negatives.images(), width, student.type(), context);
   }
@@ -108,21 +108,22 @@ final class Crd implements Method {
   }
 
   private Loss descend(Inputs inputs) {
-    Network.Outputs own = student.forward(inputs.images());
+    Network.Outputs outputs = student.forward(inputs.images());
     Network.Outputs target = teacher.constant(inputs.images());
     int[] images = inputs.indices();
     int count = settings.negatives;
     long[] rows = negatives.rows(images, count, inputs.step());
     Tensor contrast =
         banks.loss(
-            embed(ofStudent, student.vector(own)),
-            embed(ofTeacher, teacher.vector(target)),
+            embed(studentHead, student.vector(outputs)),
+            embed(teacherHead, teacher.vector(target)),
             Tensor.of(Arrays.stream(images).asLongStream().toArray(), images.length).to(device),
             Tensor.of(rows, images.length, count + 1L).to(device));
     double t = settings.temperature;
     return new Loss()
-        .plus("ce", settings.gamma, Losses.crossEntropy(own.logits(), inputs.labels()))
-        .plus("kd", settings.alpha, Divergence.softened(target.logits(), own.logits(), t).mean())
+        .plus("ce", settings.gamma, Losses.crossEntropy(outputs.logits(), inputs.labels()))
+        .plus(
+            "kd", settings.alpha, Divergence.softened(target.logits(), outputs.logits(), t).mean())
         .plus("crd", settings.beta, contrast);
   }
 

@@ -67,11 +67,11 @@ final class Drkd implements Method {
   }
 
   private Loss descend(Tensor x, Tensor y) {
-    Tensor own = student.logits(x);
+    Tensor logits = student.logits(x);
     Tensor target = Constant.of(() -> rectification.apply(teacher.logits(x), y));
-    Tensor kd = Divergence.softened(target, own, settings.temperature);
+    Tensor kd = Divergence.softened(target, logits, settings.temperature);
     return new Loss()
-        .plus("ce", 1 - settings.alpha, Losses.crossEntropy(own, y))
+        .plus("ce", 1 - settings.alpha, Losses.crossEntropy(logits, y))
         .plus("kd", settings.alpha * settings.multiplier, settings.reduction.of(kd, classes));
   }
 }

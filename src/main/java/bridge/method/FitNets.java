@@ -63,8 +63,8 @@ final class FitNets implements Method {
      */
     double alpha(int epoch, double first) {
       double steps = decayEpochs - DECAY_FROM + 1;
-      double done = Math.min(Math.max(epoch - DECAY_FROM, 0), steps);
-      return first + (alphaLast - first) * done / steps;
+      double past = Math.min(Math.max(epoch - DECAY_FROM, 0), steps);
+      return first + (alphaLast - first) * past / steps;
     }
   }
 
@@ -140,47 +140,51 @@ final class FitNets implements Method {
   }
 
   private Loss descend(Inputs inputs) {
-    Network.Outputs own = student.forward(inputs.images());
+    Network.Outputs outputs = student.forward(inputs.images());
     Network.Outputs target = teacher.constant(inputs.images());
     return settings
         .stages
-        .map(stages -> staged(stages, inputs, own, target))
+        .map(stages -> staged(stages, inputs, outputs, target))
         .orElseGet(
             () ->
                 new Loss()
-                    .plus("ce", settings.gamma, Losses.crossEntropy(own.logits(), inputs.labels()))
-                    .plus("kd", settings.alpha, kd(target.logits(), own.logits()))
-                    .plus("hint", settings.beta, squares(own, target).mean()));
+                    .plus(
+                        "ce",
+                        settings.gamma,
+                        Losses.crossEntropy(outputs.logits(), inputs.labels()))
+                    .plus("kd", settings.alpha, kd(target.logits(), outputs.logits()))
+                    .plus("hint", settings.beta, squaredDifferences(outputs, target).mean()));
   }
 
-  private Loss staged(Stages stages, Inputs inputs, Network.Outputs own, Network.Outputs target) {
+  private Loss staged(
+      Stages stages, Inputs inputs, Network.Outputs outputs, Network.Outputs target) {
     int epoch = inputs.epoch() - stages.hintEpochs;
     if (epoch <= 0) {
-      Tensor hint = squares(own, target).sum(1, 2, 3).mean().mul(0.5);
+      Tensor hint = squaredDifferences(outputs, target).sum(1, 2, 3).mean().mul(0.5);
       return new Loss().plus("hint", settings.beta, hint);
     }
     double alpha = stages.alpha(epoch, settings.alpha);
     return new Loss()
-        .plus("ce", settings.gamma, Losses.crossEntropy(own.logits(), inputs.labels()))
-        .plus("kd", alpha, soft(target.logits(), own.logits()));
+        .plus("ce", settings.gamma, Losses.crossEntropy(outputs.logits(), inputs.labels()))
+        .plus("kd", alpha, softCrossEntropy(target.logits(), outputs.logits()));
   }
 
-  private Tensor squares(Network.Outputs own, Network.Outputs target) {
-    Tensor guided = student.feature(own);
-    Tensor regressed = regressor.map(r -> r.apply(guided)).orElse(guided);
+  private Tensor squaredDifferences(Network.Outputs outputs, Network.Outputs target) {
+    Tensor feature = student.feature(outputs);
+    Tensor regressed = regressor.map(r -> r.apply(feature)).orElse(feature);
     Tensor difference = regressed.sub(teacher.feature(target));
     return difference.mul(difference);
   }
 
-  private Tensor kd(Tensor target, Tensor own) {
-    return Divergence.softened(target, own, settings.temperature).mean();
+  private Tensor kd(Tensor target, Tensor logits) {
+    return Divergence.softened(target, logits, settings.temperature).mean();
   }
 
   /** The cross-entropy with the teacher's softened prediction. */
-  private Tensor soft(Tensor target, Tensor own) {
+  private Tensor softCrossEntropy(Tensor target, Tensor logits) {
     double t = settings.temperature;
     Tensor p = target.div(t).softmax(1);
-    return p.mul(own.div(t).logSoftmax(1)).sum(1).mean().neg();
+    return p.mul(logits.div(t).logSoftmax(1)).sum(1).mean().neg();
   }
 
   @Override

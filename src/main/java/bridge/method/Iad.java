@@ -39,13 +39,13 @@ final class Iad implements Method {
 
     static Settings from(Options options) {
       return switch (options.choice("version", Version.I)) {
-        case I -> new One(Introspection.from(options, 1));
+        case I -> new VersionOne(Introspection.from(options, 1));
         case II -> IadTwo.Settings.from(options);
       };
     }
   }
 
-  private record One(Introspection introspection) implements Settings {
+  private record VersionOne(Introspection introspection) implements Settings {
     @Override
     public Teachers teachers() {
       return Teachers.ONE;

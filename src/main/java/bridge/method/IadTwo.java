@@ -101,8 +101,8 @@ final class IadTwo implements Method {
       return loss.plus("robust", alpha1, divergence.mean());
     }
     Tensor trust = Introspection.trust(guide, y, settings.beta);
-    Tensor own = Introspection.own(trust, student.logits(inputs.images()), adv);
+    Tensor self = Introspection.self(trust, student.logits(inputs.images()), adv);
     return loss.plus("robust", alpha1, divergence.mul(trust).mean())
-        .plus("self", alpha1 * temperature * temperature, own);
+        .plus("self", alpha1 * temperature * temperature, self);
   }
 }

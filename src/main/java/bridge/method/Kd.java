@@ -60,11 +60,11 @@ final class Kd implements Method {
   }
 
   private Loss descend(Tensor x, Tensor y) {
-    Tensor own = student.logits(x);
+    Tensor logits = student.logits(x);
     Tensor target = Constant.of(() -> teacher.logits(x));
-    Tensor kd = Divergence.softened(target, own, settings.temperature);
+    Tensor kd = Divergence.softened(target, logits, settings.temperature);
     return new Loss()
-        .plus("ce", settings.gamma, Losses.crossEntropy(own, y))
+        .plus("ce", settings.gamma, Losses.crossEntropy(logits, y))
         .plus("kd", settings.alpha, settings.reduction.of(kd, classes));
   }
 }

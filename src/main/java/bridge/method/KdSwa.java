@@ -68,17 +68,17 @@ final class KdSwa implements Method {
   }
 
   private Loss descend(Tensor adversarial, Tensor y) {
-    Tensor own = student.logits(adversarial);
+    Tensor logits = student.logits(adversarial);
     return new Loss()
-        .plus("ce", settings.lambdaCe, Losses.crossEntropy(own, y))
-        .plus("clean", settings.lambdaClean, soft(accurate, adversarial, own))
-        .plus("adv", settings.lambdaAdv, soft(robust, adversarial, own));
+        .plus("ce", settings.lambdaCe, Losses.crossEntropy(logits, y))
+        .plus("clean", settings.lambdaClean, softCrossEntropy(accurate, adversarial, logits))
+        .plus("adv", settings.lambdaAdv, softCrossEntropy(robust, adversarial, logits));
   }
 
-  private Tensor soft(Network teacher, Tensor images, Tensor own) {
+  private Tensor softCrossEntropy(Network teacher, Tensor images, Tensor logits) {
     double t = settings.temperature;
     Tensor target = Constant.of(() -> teacher.logits(images).div(t).softmax(1));
-    Tensor log = own.div(t).logSoftmax(1);
+    Tensor log = logits.div(t).logSoftmax(1);
     return target.mul(log).sum(1).mean().mul(-t * t);
   }
 }

@@ -62,11 +62,12 @@ final class Mart implements Method {
     Tensor y = inputs.labels().unsqueeze(1);
     boolean code = settings.reference == Reference.CODE;
     Tensor kl = code ? guardedKl(clean, adv) : Losses.klBetweenLogits(clean, adv);
-    Tensor doubt = clean.softmax(1).gather(1, y).squeeze(1).neg().add(code ? 1.0000001 : 1);
+    Tensor wrongProbability =
+        clean.softmax(1).gather(1, y).squeeze(1).neg().add(code ? 1.0000001 : 1);
     return new Loss()
         .plus("ce", 1, Losses.crossEntropy(adv, inputs.labels()))
         .plus("margin", 1, (code ? guardedMargin(adv, y) : margin(adv, y)).mean().neg())
-        .plus("kl", settings.beta, kl.mul(doubt).mean());
+        .plus("kl", settings.beta, kl.mul(wrongProbability).mean());
   }
 
   /** The strongest class but y. */

@@ -97,15 +97,16 @@ final class PeerAid implements Method {
     Tensor y = inputs.labels();
     double t = settings.temperature;
     try (Mode _ = Mode.train(peer)) {
-      Tensor tutor = peer.logits(adversarial);
-      Tensor shown = Constant.unlessWeighted(settings.gamma2, () -> student.logits(adversarial));
+      Tensor peerLogits = peer.logits(adversarial);
+      Tensor studentLogits =
+          Constant.unlessWeighted(settings.gamma2, () -> student.logits(adversarial));
       Tensor adv = student.logits(adversarial);
       Tensor clean = student.logits(inputs.images());
       return new Loss()
-          .plus("peerCe", settings.gamma1, Losses.crossEntropy(tutor, y))
-          .plus("peerKl", settings.gamma2, kl(shown, tutor, settings.peerTemperature))
+          .plus("peerCe", settings.gamma1, Losses.crossEntropy(peerLogits, y))
+          .plus("peerKl", settings.gamma2, kl(studentLogits, peerLogits, settings.peerTemperature))
           .plus("ce", settings.lambda1, Losses.crossEntropy(adv, y))
-          .plus("peer", settings.lambda2, kl(tutor.detach(), adv, t))
+          .plus("peer", settings.lambda2, kl(peerLogits.detach(), adv, t))
           .plus("self", settings.lambda3, kl(clean, adv, t));
     }
   }

@@ -81,7 +81,7 @@ final class Rslad implements Method {
         .plus("nat", multiplier * (1 - alpha), divergence(target, nat));
   }
 
-  private Tensor divergence(Tensor target, Tensor own) {
-    return settings.reduction.of(Divergence.offset(target, own, settings.logOffset), classes);
+  private Tensor divergence(Tensor target, Tensor logits) {
+    return settings.reduction.of(Divergence.offset(target, logits, settings.logOffset), classes);
   }
 }

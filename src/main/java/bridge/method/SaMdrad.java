@@ -123,12 +123,12 @@ final class SaMdrad implements Method {
 
   /** Σ_k a_k KL(p_k ‖ p_s), of the teachers' logits and, last, the student's. */
   private Tensor toTeachers(List<Tensor> logits, Tensor labels) {
-    Tensor own = logits.get(teachers.size());
+    Tensor studentLogits = logits.get(teachers.size());
     List<Tensor> raw = logits.subList(0, teachers.size()).stream().map(Tensor::detach).toList();
     Tensor a = branch(raw, labels, Branches.ADV).weights;
     Tensor sum = null;
     for (int k = 0; k < teachers.size(); k++) {
-      Tensor kl = Losses.klBetweenLogits(logits.get(k), own).mul(a.select(1, k));
+      Tensor kl = Losses.klBetweenLogits(logits.get(k), studentLogits).mul(a.select(1, k));
       sum = sum == null ? kl : sum.add(kl);
     }
     return sum.mean();
@@ -140,9 +140,9 @@ final class SaMdrad implements Method {
     Tensor y = inputs.labels();
     boolean features = aligns(inputs);
     Optional<TeacherOutputs> adv = atAdversarial(adversarial, features);
-    Branch nat = branch(clean.logits(), y, Branches.CLEAN);
-    Branch hard = branch(shown(clean, adv), y, Branches.ADV);
-    counts.add(hard.raw, hard.weights, y);
+    Branch natBranch = branch(clean.logits(), y, Branches.CLEAN);
+    Branch advBranch = branch(teacherLogits(clean, adv), y, Branches.ADV);
+    counts.add(advBranch.raw, advBranch.weights, y);
 
     List<String> taps = features ? List.of(alignment.orElseThrow().layer()) : List.of();
     Network.Outputs sAdv = student.forward(adversarial, taps);
@@ -150,12 +150,12 @@ final class SaMdrad implements Method {
 
     Factors factors = settings.factors();
     Loss loss =
-        distilled(inputs, divergence(hard, sAdv), divergence(nat, sNat))
+        distilled(inputs, divergence(advBranch, sAdv), divergence(natBranch, sNat))
             .plus("ce", factors.ce(), Losses.crossEntropy(sAdv.logits(), y));
     if (features) {
       FeatureAlignment align = alignment.orElseThrow();
-      Tensor featAdv = align.term(hard.weights, sAdv, featureTargets(clean, adv, y));
-      Tensor featNat = align.term(nat.weights, sNat, clean.features());
+      Tensor featAdv = align.term(advBranch.weights, sAdv, featureTargets(clean, adv, y));
+      Tensor featNat = align.term(natBranch.weights, sNat, clean.features());
       loss.plus("featAdv", factors.feat() * factors.muAdv(), featAdv)
           .plus("featNat", factors.feat() * factors.muNat(), featNat);
     }
@@ -171,7 +171,7 @@ final class SaMdrad implements Method {
   }
 
   /** The teachers' logits for the adversarial branch. */
-  private List<Tensor> shown(TeacherOutputs clean, Optional<TeacherOutputs> adv) {
+  private List<Tensor> teacherLogits(TeacherOutputs clean, Optional<TeacherOutputs> adv) {
     return switch (settings.teacherInput()) {
       case CLEAN -> clean.logits();
       case ADV -> adv.orElseThrow().logits();
@@ -207,10 +207,10 @@ final class SaMdrad implements Method {
       return new Loss().plus("adv", factors.adv() * t2, adv).plus("nat", factors.nat() * t2, nat);
     }
     List<Tensor> shares = balance.get().weigh(inputs.scheduleFactor(), adv, nat);
-    double all = (factors.adv() + factors.nat()) * t2;
+    double sum = (factors.adv() + factors.nat()) * t2;
     return new Loss()
-        .plus("adv", all, adv.mul(shares.get(0)))
-        .plus("nat", all, nat.mul(shares.get(1)));
+        .plus("adv", sum, adv.mul(shares.get(0)))
+        .plus("nat", sum, nat.mul(shares.get(1)));
   }
 
   private List<Tensor> featureTargets(
@@ -219,16 +219,16 @@ final class SaMdrad implements Method {
       case CLEAN -> clean.features();
       case ADV -> adv.orElseThrow().features();
       case ADV_IF_CORRECT -> {
-        List<Tensor> chosen = new ArrayList<>();
+        List<Tensor> targets = new ArrayList<>();
         for (int k = 0; k < teachers.size(); k++) {
-          Tensor at = adv.orElseThrow().features().get(k);
-          long[] shape = new long[at.dim()];
+          Tensor feature = adv.orElseThrow().features().get(k);
+          long[] shape = new long[feature.dim()];
           Arrays.fill(shape, 1);
-          shape[0] = at.size(0);
+          shape[0] = feature.size(0);
           Tensor wrong = Rectification.wrong(adv.orElseThrow().logits().get(k), labels);
-          chosen.add(wrong.view(shape).where(clean.features().get(k), at));
+          targets.add(wrong.view(shape).where(clean.features().get(k), feature));
         }
-        yield chosen;
+        yield targets;
       }
     };
   }

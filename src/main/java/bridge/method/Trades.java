@@ -52,15 +52,15 @@ final class Trades implements Method {
 
   @Override
   public Turn begin(Inputs inputs) {
-    Tensor own = Constant.of(() -> student.logits(inputs.images()).softmax(1));
-    return Turn.attack(climbed.with(own), adversarial -> descend(inputs, adversarial));
+    Tensor probabilities = Constant.of(() -> student.logits(inputs.images()).softmax(1));
+    return Turn.attack(climbed.with(probabilities), adversarial -> descend(inputs, adversarial));
   }
 
   private Loss descend(Inputs inputs, Tensor adversarial) {
     Tensor clean = student.logits(inputs.images());
     Tensor adv = student.logits(adversarial);
-    boolean again = settings.reference == Reference.CODE;
-    Tensor target = again ? student.logits(inputs.images()) : clean;
+    boolean code = settings.reference == Reference.CODE;
+    Tensor target = code ? student.logits(inputs.images()) : clean;
     return new Loss()
         .plus("ce", 1, Losses.crossEntropy(clean, inputs.labels()))
         .plus("kl", settings.beta, Losses.klBetweenLogits(target, adv).mean());

@@ -137,8 +137,8 @@ final class VfdAdv implements Method {
         .plus("featNat", settings.lambda, distance(nat, target));
   }
 
-  private Tensor distance(Network.Outputs own, Tensor target) {
-    Tensor feature = student.vector(own);
+  private Tensor distance(Network.Outputs outputs, Tensor target) {
+    Tensor feature = student.vector(outputs);
     Tensor projected = head.map(h -> h.apply(feature)).orElse(feature);
     return settings.distance.between(projected, target).mean();
   }

@@ -133,11 +133,11 @@ public record ModelCard(
 
   /** Refuses data of another kind. */
   void checkFits(int dataChannels, int dataClasses) {
-    same("channels", channels, dataChannels);
-    same("classes", classes, dataClasses);
+    checkEqual("channels", channels, dataChannels);
+    checkEqual("classes", classes, dataClasses);
   }
 
-  private void same(String what, int stated, int data) {
+  private void checkEqual(String what, int stated, int data) {
     if (stated != 0 && stated != data) {
       throw new UsageException(
           "card %s says %d %s, but the data has %d".formatted(path, stated, what, data));

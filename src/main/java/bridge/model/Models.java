@@ -81,8 +81,8 @@ public final class Models {
         : HalfNetwork.of(network, precision, channels, imageSize);
   }
 
-  private static Normalisation applied(Normalisation given, Optional<ModelCard> card) {
-    return given.isNone() && card.isPresent() ? card.get().normalisation() : given;
+  private static Normalisation applied(Normalisation explicit, Optional<ModelCard> card) {
+    return explicit.isNone() && card.isPresent() ? card.get().normalisation() : explicit;
   }
 
   /**

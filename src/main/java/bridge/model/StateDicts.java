@@ -58,9 +58,9 @@ public final class StateDicts {
     copy(network, tensors, () -> {});
   }
 
-  private static List<String> differences(Map<String, Tensor> own, Map<String, Tensor> saved) {
+  private static List<String> differences(Map<String, Tensor> state, Map<String, Tensor> saved) {
     List<String> all = new ArrayList<>();
-    own.forEach(
+    state.forEach(
         (name, target) -> {
           Tensor value = saved.get(name);
           if (value == null && !name.endsWith("num_batches_tracked")) {
@@ -71,18 +71,18 @@ public final class StateDicts {
           }
         });
     saved.keySet().stream()
-        .filter(name -> !own.containsKey(name))
+        .filter(name -> !state.containsKey(name))
         .forEach(name -> all.add(name + " is not expected"));
     return all;
   }
 
   private static void copy(Network network, Map<String, Tensor> tensors, Runnable unload) {
-    Map<String, Tensor> own = network.stateDict();
+    Map<String, Tensor> state = network.stateDict();
     long inMemory = 0;
     try (NoGrad _ = NoGrad.enter()) {
       for (var e : tensors.entrySet()) {
         Tensor value = e.getValue();
-        own.get(e.getKey()).copy_(value);
+        state.get(e.getKey()).copy_(value);
         inMemory += value.numel() * value.dtype().bytes();
         if (inMemory > UNLOAD_EVERY) {
           unload.run();

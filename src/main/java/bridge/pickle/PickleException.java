@@ -1,6 +1,7 @@
 package bridge.pickle;
 
 import bridge.BridgeException;
+import java.util.Locale;
 
 /**
  * A pickle that is damaged, too large, or asks for what no file of its kind needs. The message goes
@@ -33,6 +34,17 @@ public final class PickleException extends BridgeException {
   /** Of a pickle that asks Python to do what data need not. */
   public static PickleException unsafe(String what) {
     return new PickleException(what, UNSAFE, "");
+  }
+
+  /** Of a value of another type than belongs in its place. */
+  public static PickleException mistyped(Class<?> expected) {
+    String type =
+        switch (expected.getSimpleName()) {
+          case "String" -> "text";
+          case "Long" -> "whole number";
+          default -> expected.getSimpleName().toLowerCase(Locale.ROOT);
+        };
+    return new PickleException("has another value where a %s belongs".formatted(type));
   }
 
   /** The same with where the opcode is. */

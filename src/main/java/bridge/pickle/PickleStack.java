@@ -23,8 +23,7 @@ final class PickleStack {
   <T> T pop(Class<T> type) {
     Object value = pop();
     if (!type.isInstance(value)) {
-      throw new PickleException(
-          "has another value where a %s belongs".formatted(type.getSimpleName()));
+      throw PickleException.mistyped(type);
     }
     return type.cast(value);
   }

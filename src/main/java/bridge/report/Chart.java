@@ -108,7 +108,7 @@ record Chart(String title, String across, Scale scale, boolean percent, List<Ser
             .formatted(WIDTH, HEIGHT, Html.escape(title), Html.escape(across)));
     for (double tick : y.ticks()) {
       double at = y.place(tick, BOTTOM, TOP);
-      String text = percent ? Figures.number(100 * tick) + " %" : Figures.number(tick);
+      String text = percent ? NumberText.number(100 * tick) + " %" : NumberText.number(tick);
       svg.append(
           format(
               "<line class=\"grid\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" />\n",
@@ -160,13 +160,13 @@ record Chart(String title, String across, Scale scale, boolean percent, List<Ser
   private String place(double x) {
     return switch (scale) {
       case WHOLE -> format("%.0f", x);
-      case NUMBER -> Figures.number(x);
-      case PERCENT -> Figures.number(100 * x) + " %";
+      case NUMBER -> NumberText.number(x);
+      case PERCENT -> NumberText.number(100 * x) + " %";
     };
   }
 
   private String value(double value) {
-    return percent ? Figures.percent(value) : Figures.number(value);
+    return percent ? NumberText.percent(value) : NumberText.number(value);
   }
 
   private static String format(String format, Object... values) {

@@ -108,10 +108,10 @@ public final class HtmlReport {
     facts.put("batch", string(recipe, "batch"));
     facts.put("seed", string(recipe, "seed"));
     double seconds = time("seconds").sum();
-    facts.put("time", seconds > 0 ? Figures.duration(seconds) : "");
+    facts.put("time", seconds > 0 ? NumberText.duration(seconds) : "");
     time("images_per_second")
         .average()
-        .ifPresent(speed -> facts.put("images/s", Figures.number(Math.rint(speed))));
+        .ifPresent(speed -> facts.put("images/s", NumberText.number(Math.rint(speed))));
     StringBuilder html = new StringBuilder();
     facts.forEach(
         (name, value) -> {
@@ -192,13 +192,13 @@ public final class HtmlReport {
               .formatted(
                   share(number(result, "worst_accuracy")),
                   Html.escape(string(result, "images")),
-                  seconds >= 0 ? Figures.duration(seconds) : ""));
+                  seconds >= 0 ? NumberText.duration(seconds) : ""));
     }
     return html + "</table>\n</div>\n";
   }
 
   private static String share(double value) {
-    return Double.isNaN(value) ? "" : Figures.percent(value);
+    return Double.isNaN(value) ? "" : NumberText.percent(value);
   }
 
   private String charts() {
@@ -267,14 +267,14 @@ public final class HtmlReport {
     for (JsonObject line : run.epochs()) {
       JsonObject time = object(line, "time");
       List<String> cells = new ArrayList<>(List.of(string(line, "epoch"), string(line, "step")));
-      cells.add(shown(number(object(line, "loss"), "total"), "%.4f"));
+      cells.add(formatted(number(object(line, "loss"), "total"), "%.4f"));
       for (String attack : attacks) {
-        cells.add(shown(100 * number(object(line, "validation"), attack), "%.1f %%"));
+        cells.add(formatted(100 * number(object(line, "validation"), attack), "%.1f %%"));
       }
       double seconds = number(time, "seconds");
-      cells.add(seconds >= 0 ? Figures.duration(seconds) : "");
-      cells.add(shown(number(time, "images_per_second"), "%.0f"));
-      cells.add(shown(number(time, "resident_mb"), "%.0f MB"));
+      cells.add(seconds >= 0 ? NumberText.duration(seconds) : "");
+      cells.add(formatted(number(time, "images_per_second"), "%.0f"));
+      cells.add(formatted(number(time, "resident_mb"), "%.0f MB"));
       html.append("<tr>");
       cells.forEach(cell -> html.append("<td>").append(Html.escape(cell)).append("</td>"));
       html.append("</tr>\n");
@@ -282,7 +282,7 @@ public final class HtmlReport {
     return html + "</table>";
   }
 
-  private static String shown(double value, String format) {
+  private static String formatted(double value, String format) {
     return Double.isNaN(value) ? "" : String.format(Locale.ROOT, format, value);
   }
 

@@ -37,20 +37,21 @@ public final class Leaderboard {
    * @param columns of numbers, in their order
    * @param rows the first the best
    */
-  record Table(String data, String norm, double epsilon, List<String> columns, List<Entry> rows) {
+  record Table(
+      String data, String norm, double epsilon, List<String> columns, List<LeaderboardEntry> rows) {
     String title() {
       return "%s, %s ε %s".formatted(orDash(data), orDash(norm), radius(epsilon));
     }
   }
 
-  private final List<Entry> entries = new ArrayList<>();
+  private final List<LeaderboardEntry> entries = new ArrayList<>();
   private final List<Table> tables = new ArrayList<>();
 
   private Leaderboard(List<Path> sources, String sort) {
-    sources.forEach(source -> entries.addAll(Entry.of(source)));
+    sources.forEach(source -> entries.addAll(LeaderboardEntry.of(source)));
     String by = sort == null ? null : column(sort);
-    Map<List<Object>, List<Entry>> groups = new LinkedHashMap<>();
-    for (Entry entry : entries) {
+    Map<List<Object>, List<LeaderboardEntry>> groups = new LinkedHashMap<>();
+    for (LeaderboardEntry entry : entries) {
       groups
           .computeIfAbsent(
               List.of(entry.data(), entry.norm(), entry.epsilon()), key -> new ArrayList<>())
@@ -84,20 +85,20 @@ public final class Leaderboard {
                         .formatted(sort, Options.hint(sort, known), String.join(", ", known))));
   }
 
-  private static Table table(List<Entry> group, String sort) {
+  private static Table table(List<LeaderboardEntry> group, String sort) {
     Set<String> columns = new LinkedHashSet<>(List.of(CLEAN));
     group.forEach(entry -> columns.addAll(entry.accuracies().keySet()));
     columns.addAll(List.of(WORST, WEIGHTED));
     boolean all = group.stream().allMatch(e -> Double.isFinite(e.value("autoattack")));
     String by = sort != null ? sort : all ? "autoattack" : WORST;
     // NaN would come first among the largest
-    List<Entry> rows =
+    List<LeaderboardEntry> rows =
         group.stream()
             .sorted(
                 Comparator.comparingDouble(
                     e -> Double.isFinite(e.value(by)) ? -e.value(by) : Double.POSITIVE_INFINITY))
             .toList();
-    Entry first = group.getFirst();
+    LeaderboardEntry first = group.getFirst();
     return new Table(first.data(), first.norm(), first.epsilon(), List.copyOf(columns), rows);
   }
 
@@ -105,7 +106,7 @@ public final class Leaderboard {
     return tables;
   }
 
-  List<Entry> entries() {
+  List<LeaderboardEntry> entries() {
     return entries;
   }
 
@@ -120,7 +121,7 @@ public final class Leaderboard {
         ? NONE
         : grey >= 1 && Math.abs(grey - Math.rint(grey)) < 1e-6
             ? Math.round(grey) + "/255"
-            : Figures.number(epsilon);
+            : NumberText.number(epsilon);
   }
 
   static String percent(double share) {
@@ -139,7 +140,7 @@ public final class Leaderboard {
   }
 
   static List<String> cells(Table table, int row) {
-    Entry entry = table.rows().get(row);
+    LeaderboardEntry entry = table.rows().get(row);
     List<String> cells = new ArrayList<>();
     cells.add(String.valueOf(row + 1));
     cells.add(orDash(entry.model()));
@@ -228,7 +229,7 @@ public final class Leaderboard {
     WholeFile.write(file, Json.writeWithNulls(new TablesJson(all)) + "\n");
   }
 
-  private static RowJson row(Table table, Entry entry) {
+  private static RowJson row(Table table, LeaderboardEntry entry) {
     Map<String, Double> accuracies = new LinkedHashMap<>();
     table
         .columns()

@@ -60,7 +60,7 @@ final class LeaderboardPage {
   /** A dot for each model. */
   private static Chart cleanAgainstRobust(Table table) {
     List<Chart.Series> dots = new ArrayList<>();
-    for (Entry entry : table.rows()) {
+    for (LeaderboardEntry entry : table.rows()) {
       double[] dot = {entry.value(Leaderboard.CLEAN), entry.worst()};
       dots.add(Chart.Series.of(entry.model(), List.of(dot)));
     }
@@ -74,9 +74,9 @@ final class LeaderboardPage {
   /**
    * A chart for each kind of accuracy of which some model has several ε, a curve for each model.
    */
-  private static List<Chart> againstEpsilon(List<Entry> entries) {
+  private static List<Chart> againstEpsilon(List<LeaderboardEntry> entries) {
     Map<Kind, Map<String, List<double[]>>> curves = new LinkedHashMap<>();
-    for (Entry entry : entries) {
+    for (LeaderboardEntry entry : entries) {
       Set<String> columns = new LinkedHashSet<>(entry.accuracies().keySet());
       columns.remove(Leaderboard.CLEAN);
       columns.add(Leaderboard.WORST);

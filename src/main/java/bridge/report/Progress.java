@@ -27,9 +27,9 @@ public final class Progress implements AutoCloseable {
   private final int batch;
 
   /** When training began, and how many steps were already done by then. */
-  private long begunNanos;
+  private long startNanos;
 
-  private long begunStep;
+  private long startStep;
 
   /** Where the images per second are counted from. */
   private long markNanos;
@@ -37,7 +37,7 @@ public final class Progress implements AutoCloseable {
   private long markStep;
   private double imagesPerSecond = Double.NaN;
   private volatile long dueNanos;
-  private String shown = "";
+  private String drawn = "";
 
   Progress(
       PrintStream out,
@@ -55,7 +55,7 @@ public final class Progress implements AutoCloseable {
     this.batch = batch;
     this.clock = clock;
     resumed(0);
-    this.dueNanos = begunNanos;
+    this.dueNanos = startNanos;
   }
 
   /**
@@ -77,10 +77,10 @@ public final class Progress implements AutoCloseable {
 
   /** Starts the clock again, with {@code step} steps already done by an earlier process. */
   public synchronized void resumed(long step) {
-    begunStep = step;
+    startStep = step;
     markStep = step;
-    begunNanos = clock.getAsLong();
-    markNanos = begunNanos;
+    startNanos = clock.getAsLong();
+    markNanos = startNanos;
   }
 
   /** Whether it is time for a {@link #step}: only a look at the clock, to be asked every step. */
@@ -104,15 +104,15 @@ public final class Progress implements AutoCloseable {
       int epoch, long step, Map<String, Double> terms, double learningRate) {
     long now = clock.getAsLong();
     if (step > markStep && now > markNanos) {
-      double fresh = (step - markStep) * batch * 1e9 / (now - markNanos);
+      double current = (step - markStep) * batch * 1e9 / (now - markNanos);
       boolean smooth = bar && !Double.isNaN(imagesPerSecond);
-      imagesPerSecond = smooth ? 0.8 * imagesPerSecond + 0.2 * fresh : fresh;
+      imagesPerSecond = smooth ? 0.8 * imagesPerSecond + 0.2 * current : current;
     }
     markStep = step;
     markNanos = now;
     double left =
-        step > begunStep && now > begunNanos
-            ? (now - begunNanos) / 1e9 / (step - begunStep) * (epochs * stepsPerEpoch - step)
+        step > startStep && now > startNanos
+            ? (now - startNanos) / 1e9 / (step - startStep) * (epochs * stepsPerEpoch - step)
             : Double.NaN;
     ProgressLine line =
         new ProgressLine(
@@ -126,8 +126,8 @@ public final class Progress implements AutoCloseable {
             left);
     dueNanos = now + (bar ? REDRAW_NANOS : PLAIN_NANOS);
     if (bar) {
-      shown = line.bar(style);
-      out.print(ERASE + shown);
+      drawn = line.bar(style);
+      out.print(ERASE + drawn);
       out.flush();
     } else {
       println(line.plain());
@@ -151,11 +151,11 @@ public final class Progress implements AutoCloseable {
 
   /** Prints a line above the bar. */
   public synchronized void message(String text) {
-    String bar = shown;
+    String bar = drawn;
     erase();
     println(text);
     if (!bar.isEmpty()) {
-      shown = bar;
+      drawn = bar;
       out.print(bar);
       out.flush();
     }
@@ -168,8 +168,8 @@ public final class Progress implements AutoCloseable {
   }
 
   private void erase() {
-    if (!shown.isEmpty()) {
-      shown = "";
+    if (!drawn.isEmpty()) {
+      drawn = "";
       out.print(ERASE);
       out.flush();
     }

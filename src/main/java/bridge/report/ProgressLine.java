@@ -47,7 +47,7 @@ record ProgressLine(
     parts.add("epoch %d/%d".formatted(epoch, epochs));
     parts.add("step %d/%d".formatted(step, stepsPerEpoch));
     parts.addAll(loss());
-    parts.add("lr " + Figures.number(learningRate));
+    parts.add("lr " + NumberText.number(learningRate));
     parts.addAll(pace(" images/s"));
     return String.join("  ", parts);
   }
@@ -57,7 +57,7 @@ record ProgressLine(
     int width = style.columns() - 1;
     String head = "epoch %d/%d ".formatted(epoch, epochs);
     String count = " %d/%d".formatted(step, stepsPerEpoch);
-    List<String> pace = new ArrayList<>(List.of("lr " + Figures.number(learningRate)));
+    List<String> pace = new ArrayList<>(List.of("lr " + NumberText.number(learningRate)));
     pace.addAll(pace(" img/s"));
     List<String> terms = loss();
     while (true) {
@@ -99,7 +99,7 @@ record ProgressLine(
       shown.add(String.format(Locale.ROOT, form, imagesPerSecond) + unit);
     }
     if (secondsLeft >= 0) {
-      shown.add(Figures.duration(secondsLeft) + " left");
+      shown.add(NumberText.duration(secondsLeft) + " left");
     }
     return shown;
   }
@@ -108,6 +108,6 @@ record ProgressLine(
   private static String steady(double value) {
     return Math.abs(value) < 1000
         ? String.format(Locale.ROOT, "%.4f", value)
-        : Figures.number(value);
+        : NumberText.number(value);
   }
 }

@@ -35,8 +35,8 @@ public record Device(int index) {
       }
     }
     int index = text.length() > 5 ? Integer.parseInt(text.substring(5)) : 0;
-    int there = cudaDevices();
-    if (there == 0) {
+    int devices = cudaDevices();
+    if (devices == 0) {
       throw new UsageException(
           ("device %s is not there: %s; use --device cpu, or see bridge doctor")
               .formatted(
@@ -45,9 +45,10 @@ public record Device(int index) {
                       ? "no CUDA device was found"
                       : "this is the CPU build (mvn -Pcuda package makes the CUDA one)"));
     }
-    if (index >= there) {
+    if (index >= devices) {
       throw new UsageException(
-          "device %s is not there: this machine has cuda:0 to cuda:%d".formatted(text, there - 1));
+          "device %s is not there: this machine has cuda:0 to cuda:%d"
+              .formatted(text, devices - 1));
     }
     return new Device(index);
   }

@@ -22,9 +22,9 @@ public final class Generator {
     if (!device.isCuda()) {
       return new Generator(torch.createCPUGenerator(seed));
     }
-    var fresh = torch.globalContext().defaultGenerator(device.pointer()).clone();
-    fresh.set_current_seed(seed);
-    return new Generator(fresh);
+    var generator = torch.globalContext().defaultGenerator(device.pointer()).clone();
+    generator.set_current_seed(seed);
+    return new Generator(generator);
   }
 
   /** Starts the sequence that belongs to this seed; returns this. */

@@ -19,9 +19,10 @@ public final class ParentDeath {
    * @param pid the parent, which may be dead already
    */
   public static void dieWithParent(long pid) {
-    boolean asked = CLibrary.signalOnParentDeath(SIGKILL);
-    boolean ours = ProcessHandle.current().parent().map(ProcessHandle::pid).orElse(-1L) == pid;
-    if (!(asked && ours)) {
+    boolean signalled = CLibrary.signalOnParentDeath(SIGKILL);
+    boolean stillChild =
+        ProcessHandle.current().parent().map(ProcessHandle::pid).orElse(-1L) == pid;
+    if (!(signalled && stillChild)) {
       // No kernel that does it, a script in between, or the parent died before the kernel was
       // asked.
       watch(pid);

@@ -80,13 +80,13 @@ final class Average {
     return settings.kind != Kind.NONE && epoch >= settings.startEpoch;
   }
 
-  /** Shows the student images. */
-  interface Images {
+  /** Runs the student on training images. */
+  interface ForwardPasses {
     /**
-     * Runs the student in training mode on so many batches, at most, and {@code afterEach} after
+     * Forward passes in training mode on so many batches, at most, and {@code afterEach} after
      * each.
      */
-    void show(int batches, Runnable afterEach);
+    void run(int batches, Runnable afterEach);
   }
 
   /** The averaged weights in the student's place; closing puts the trained ones back. */
@@ -94,33 +94,33 @@ final class Average {
 
     @Override
     public void close() {
-      Map<String, Tensor> own = student.stateDict();
+      Map<String, Tensor> state = student.stateDict();
       try (NoGrad _ = NoGrad.enter()) {
-        trained.forEach((name, t) -> own.get(name).copy_(t));
+        trained.forEach((name, t) -> state.get(name).copy_(t));
       }
     }
   }
 
   /**
    * Puts the averaged weights into the student until closed, with batch statistics estimated on
-   * {@code images}; does nothing where there is no average after this epoch.
+   * {@code passes}; does nothing where there is no average after this epoch.
    */
-  Swap swapIn(int epoch, Images images) {
+  Swap swapIn(int epoch, ForwardPasses passes) {
     Map<String, Tensor> trained = new LinkedHashMap<>();
     if (active(epoch)) {
       try (NoGrad _ = NoGrad.enter()) {
         student.stateDict().forEach((name, t) -> trained.put(name, t.detach().copy()));
         student.parameters().forEach((name, p) -> p.copy_(mean.get(name)));
-        estimate(images);
+        estimate(passes);
       }
     }
     return new Swap(student, trained);
   }
 
-  private void estimate(Images images) {
+  private void estimate(ForwardPasses passes) {
     OptionalDouble momentum = student.statisticsMomentum();
     if (momentum.isEmpty() || settings.batches == 0) {
-      images.show(settings.batches, () -> {});
+      passes.run(settings.batches, () -> {});
       return;
     }
     Map<String, Tensor> running = new LinkedHashMap<>();
@@ -139,7 +139,7 @@ final class Average {
             });
     // from 0, a batch moves the running statistics to momentum times its own
     int[] count = {0};
-    images.show(
+    passes.run(
         settings.batches,
         () -> {
           count[0]++;

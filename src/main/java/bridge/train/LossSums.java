@@ -31,13 +31,13 @@ final class LossSums {
   }
 
   private void add(String name, Tensor value, long images) {
-    Tensor wide = value.detach().to(DType.FLOAT64);
+    Tensor float64 = value.detach().to(DType.FLOAT64);
     Tensor sum = sums.get(name);
     if (sum == null) {
-      sum = run.adopt(wide.zerosLike());
+      sum = run.adopt(float64.zerosLike());
       sums.put(name, sum);
     }
-    sum.add_(wide, images);
+    sum.add_(float64, images);
   }
 
   /** Means over so many images, then everything is 0 again. */

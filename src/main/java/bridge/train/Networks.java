@@ -46,9 +46,9 @@ record Networks(Recipe recipe, RunData data, Seeds seeds, Device device) {
         Models.inPrecision(
             exact(before.size()), model.precision(), data.channels(), data.imageSize());
     String file = model.model().replaceFirst(".*[/@]", "").replaceFirst("\\.\\w+$", "");
-    Set<String> taken = before.stream().map(Teacher::name).collect(Collectors.toSet());
+    Set<String> names = before.stream().map(Teacher::name).collect(Collectors.toSet());
     String name = file;
-    for (int i = 2; taken.contains(name); i++) {
+    for (int i = 2; names.contains(name); i++) {
       name = file + "-" + i;
     }
     String feature =

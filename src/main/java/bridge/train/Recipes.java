@@ -1,5 +1,6 @@
 package bridge.train;
 
+import bridge.Json;
 import bridge.Options;
 import bridge.UsageException;
 import bridge.files.Reason;
@@ -105,11 +106,8 @@ public final class Recipes {
       reader.setStrictness(Strictness.STRICT);
       return whole(reader).getAsJsonObject();
     } catch (JsonParseException | IllegalStateException e) {
-      String why = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
       throw new UsageException(
-          "recipe %s is not a JSON object: %s"
-              .formatted(name, why.replaceFirst("^.*?: |^Use JsonReader.* to accept ", "")),
-          e);
+          "recipe %s is not a JSON object: %s".formatted(name, Json.fault(e)), e);
     }
   }
 
@@ -140,7 +138,7 @@ public final class Recipes {
     } else if (at.isJsonObject()) {
       at.getAsJsonObject().add(last, value);
     } else {
-      throw nowhere(assignment);
+      throw noSuchPath(assignment);
     }
   }
 
@@ -149,7 +147,7 @@ public final class Recipes {
       return array(at, assignment).get(index(key, at, assignment));
     }
     if (!at.isJsonObject()) {
-      throw nowhere(assignment);
+      throw noSuchPath(assignment);
     }
     JsonObject object = at.getAsJsonObject();
     if (!object.has(key)) {
@@ -160,7 +158,7 @@ public final class Recipes {
 
   private static JsonArray array(JsonElement at, String assignment) {
     if (!at.isJsonArray()) {
-      throw nowhere(assignment);
+      throw noSuchPath(assignment);
     }
     return at.getAsJsonArray();
   }
@@ -175,7 +173,7 @@ public final class Recipes {
     return index;
   }
 
-  private static UsageException nowhere(String assignment) {
+  private static UsageException noSuchPath(String assignment) {
     return new UsageException("--set %s leads nowhere in the recipe".formatted(assignment));
   }
 

@@ -85,10 +85,10 @@ public final class RunFolder implements AutoCloseable {
     JsonObject before;
     try {
       before = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
-    } catch (IOException | JsonParseException | IllegalStateException e) {
-      throw new UsageException(
-          "%s cannot be read, so this run cannot be resumed: %s".formatted(file, e.getMessage()),
-          e);
+    } catch (IOException e) {
+      throw unreadable(file, Reason.reading(e).what(), e);
+    } catch (JsonParseException | IllegalStateException e) {
+      throw unreadable(file, Json.fault(e), e);
     }
     String difference = difference("", completed(before), recipe);
     if (difference != null) {
@@ -96,6 +96,13 @@ public final class RunFolder implements AutoCloseable {
           "run folder %s was made with another recipe: %s; use the same settings or another --out"
               .formatted(folder, difference));
     }
+  }
+
+  private static UsageException unreadable(Path file, String why, Exception e) {
+    return new UsageException(
+        "%s cannot be read, so this run cannot be resumed: %s; name another --out"
+            .formatted(file, why),
+        e);
   }
 
   /** With the defaults of settings that there were not yet when it was written. */

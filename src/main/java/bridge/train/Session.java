@@ -154,13 +154,13 @@ final class Session implements AutoCloseable {
 
   /** The averaged student in place of the trained one until closed, where there is an average. */
   Average.Swap swapInAverage() {
-    return average.swapIn(position.epoch(), this::showFirstBatches);
+    return average.swapIn(position.epoch(), this::forwardFirstBatches);
   }
 
   /**
    * Runs the student, in training mode, on the epoch's first batches: clean, augmented as there.
    */
-  private void showFirstBatches(int count, Runnable afterEach) {
+  private void forwardFirstBatches(int count, Runnable afterEach) {
     Natives.seedDefaults(seeds.derive("statistics", position.epoch()));
     try (Batches.Epoch epoch = batches.epoch(position.epoch(), 0)) {
       for (int i = 0; i < count && epoch.hasNext(); i++) {

@@ -122,7 +122,7 @@ public final class Trainer {
   /** The rest of the epoch in progress; why the run stops inside it, if it does. */
   private Optional<Outcome> trainEpoch() {
     Position begin = session.position();
-    long began = System.nanoTime();
+    long startNanos = System.nanoTime();
     session.student.train(true);
     try (Batches.Epoch epoch = session.batches.epoch(begin.epoch(), (int) begin.stepInEpoch())) {
       while (epoch.hasNext()) {
@@ -141,7 +141,7 @@ public final class Trainer {
     }
     finite.checkState();
     try (Scope _ = Scope.open("epoch-end")) {
-      double seconds = secondsSince(began);
+      double seconds = secondsSince(startNanos);
       endEpoch(seconds, (session.position().images() - begin.images()) / seconds);
     }
     save();

@@ -40,7 +40,7 @@ public record Classifier(Tensor weight, Tensor bias) {
             && weight.size(1) == feature.size(1)) {
           String bias = entry.getKey().replaceFirst("weight$", "bias");
           Classifier found = new Classifier(weight, network.parameters().get(bias));
-          if (found.makes(out.logits(), feature)) {
+          if (found.reproduces(out.logits(), feature)) {
             return found;
           }
         }
@@ -59,7 +59,7 @@ public record Classifier(Tensor weight, Tensor bias) {
         .to(context.device());
   }
 
-  private boolean makes(Tensor logits, Tensor feature) {
+  private boolean reproduces(Tensor logits, Tensor feature) {
     double largest = logits.abs().max().item();
     return apply(feature).sub(logits).abs().max().item() <= TOLERANCE * largest;
   }

@@ -98,16 +98,16 @@ public final class FeatureAlignment {
    * F.
    *
    * @param weights a [N, K]
-   * @param own what the student gave, {@link #layer} tapped
+   * @param outputs what the student gave, {@link #layer} tapped
    * @param targets the K teachers' features, constant
    */
-  public Tensor term(Tensor weights, Network.Outputs own, List<Tensor> targets) {
-    Tensor source = form(student.feature(own));
+  public Tensor term(Tensor weights, Network.Outputs outputs, List<Tensor> targets) {
+    Tensor source = form(student.feature(outputs));
     Tensor sum = null;
     for (int k = 0; k < targets.size(); k++) {
       Tensor distance = distance(source, form(targets.get(k)), heads.get(k));
-      Tensor part = distance.mul(weights.select(1, k)).mean();
-      sum = sum == null ? part : sum.add(part);
+      Tensor term = distance.mul(weights.select(1, k)).mean();
+      sum = sum == null ? term : sum.add(term);
     }
     return sum;
   }

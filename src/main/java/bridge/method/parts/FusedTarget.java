@@ -35,13 +35,13 @@ public record FusedTarget(Space space, double temperature, boolean standardise) 
   /** The fused target q [N, C] of PROB and LOGIT; for LOSS, where there is none, that of PROB. */
   public Tensor of(Tensor weights, List<Tensor> rectified) {
     if (space == Space.LOGIT) {
-      Tensor sum = weighted(weights, rectified.stream().map(this::aligned).toList());
+      Tensor sum = weighted(weights, rectified.stream().map(this::standardised).toList());
       return sum.div(temperature).softmax(1);
     }
     return weighted(weights, rectified.stream().map(z -> z.div(temperature).softmax(1)).toList());
   }
 
-  private Tensor aligned(Tensor z) {
+  private Tensor standardised(Tensor z) {
     if (!standardise) {
       return z;
     }
@@ -53,8 +53,8 @@ public record FusedTarget(Space space, double temperature, boolean standardise) 
   private static Tensor weighted(Tensor weights, List<Tensor> values) {
     Tensor sum = null;
     for (int k = 0; k < values.size(); k++) {
-      Tensor part = values.get(k).mul(weights.narrow(1, k, 1));
-      sum = sum == null ? part : sum.add(part);
+      Tensor term = values.get(k).mul(weights.narrow(1, k, 1));
+      sum = sum == null ? term : sum.add(term);
     }
     return sum;
   }
@@ -68,10 +68,10 @@ public record FusedTarget(Space space, double temperature, boolean standardise) 
     if (space != Space.LOSS) {
       return Losses.kl(of(weights, rectified), student);
     }
-    List<Tensor> each =
+    List<Tensor> divergences =
         rectified.stream()
             .map(z -> Losses.klPerSample(z.div(temperature).softmax(1), student).unsqueeze(1))
             .toList();
-    return weighted(weights, each).mean();
+    return weighted(weights, divergences).mean();
   }
 }

@@ -40,7 +40,7 @@ public record Introspection(
   }
 
   /** (1 − A) KL(s(x) ‖ s(x')), averaged over the batch. */
-  public static Tensor own(Tensor trust, Tensor clean, Tensor adv) {
+  public static Tensor self(Tensor trust, Tensor clean, Tensor adv) {
     return Losses.klBetweenLogits(clean, adv).mul(trust.neg().add(1)).mean();
   }
 
@@ -51,20 +51,21 @@ public record Introspection(
    * @param clean runs the student on x
    */
   public Loss loss(Inputs inputs, Tensor target, Tensor guide, Tensor adv, Supplier<Tensor> clean) {
-    Tensor apart = Divergence.softened(target, adv, temperature);
+    Tensor divergence = Divergence.softened(target, adv, temperature);
     boolean code = reference == Reference.CODE;
     Loss loss = new Loss();
-    Tensor seen = null;
+    Tensor cleanLogits = null;
     if (inputs.epoch() > begin) {
       Tensor trust = trust(guide, inputs.labels(), beta);
-      seen = clean.get();
-      loss.plus("teacher", alpha, (code ? apart : apart.mul(trust)).mean())
-          .plus("self", alpha, own(trust, seen, adv));
+      cleanLogits = clean.get();
+      loss.plus("teacher", alpha, (code ? divergence : divergence.mul(trust)).mean())
+          .plus("self", alpha, self(trust, cleanLogits, adv));
     } else {
-      loss.plus("teacher", alpha, apart.mean());
+      loss.plus("teacher", alpha, divergence.mean());
     }
     if (code || alpha < 1) {
-      Tensor last = code || seen == null ? Constant.unlessWeighted(1 - alpha, clean) : seen;
+      Tensor last =
+          code || cleanLogits == null ? Constant.unlessWeighted(1 - alpha, clean) : cleanLogits;
       loss.plus("ce", 1 - alpha, Losses.crossEntropy(last, inputs.labels()));
     }
     return loss;

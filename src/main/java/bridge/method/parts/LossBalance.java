@@ -41,10 +41,10 @@ public final class LossBalance {
     }
 
     /**
-     * @param begin the weights before the first step; they sum to 1
+     * @param initial the weights before the first step; they sum to 1
      */
-    public LossBalance over(Device device, double... begin) {
-      return new LossBalance(this, begin, device);
+    public LossBalance over(Device device, double... initial) {
+      return new LossBalance(this, initial, device);
     }
   }
 
@@ -56,10 +56,10 @@ public final class LossBalance {
   /** Float64 [n]. */
   private final Tensor weights;
 
-  private LossBalance(Settings settings, double[] begin, Device device) {
+  private LossBalance(Settings settings, double[] initial, Device device) {
     this.settings = settings;
-    this.first = Tensor.zeros(DType.FLOAT64, device, begin.length);
-    this.weights = Tensor.of(begin, begin.length).to(device);
+    this.first = Tensor.zeros(DType.FLOAT64, device, initial.length);
+    this.weights = Tensor.of(initial, initial.length).to(device);
   }
 
   /**
@@ -72,10 +72,10 @@ public final class LossBalance {
   public List<Tensor> weigh(double scheduleFactor, Tensor... losses) {
     try (Scope scope = Scope.open("balance");
         NoGrad _ = NoGrad.enter()) {
-      Tensor now = Tensor.stack(List.of(losses), 0).to(DType.FLOAT64).clampMin(TINY);
-      first.copy_(first.gt(0).where(first, now));
-      Tensor fallen = now.div(first).pow(settings.exponent);
-      weights.lerp_(fallen.div(fallen.sum()), settings.learnRate * scheduleFactor);
+      Tensor current = Tensor.stack(List.of(losses), 0).to(DType.FLOAT64).clampMin(TINY);
+      first.copy_(first.gt(0).where(first, current));
+      Tensor ratios = current.div(first).pow(settings.exponent);
+      weights.lerp_(ratios.div(ratios.sum()), settings.learnRate * scheduleFactor);
       Tensor all = weights.copy().to(losses[0].dtype());
       return IntStream.range(0, losses.length).mapToObj(i -> scope.keep(all.select(0, i))).toList();
     }
@@ -97,10 +97,10 @@ public final class LossBalance {
   /** A vector's values under these names. */
   public static Map<String, Double> summary(Tensor vector, String... names) {
     double[] values = vector.toDoubles();
-    Map<String, Double> figures = new LinkedHashMap<>();
+    Map<String, Double> summary = new LinkedHashMap<>();
     for (int i = 0; i < names.length; i++) {
-      figures.put(names[i], values[i]);
+      summary.put(names[i], values[i]);
     }
-    return figures;
+    return summary;
   }
 }

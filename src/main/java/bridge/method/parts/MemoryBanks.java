@@ -77,50 +77,53 @@ public final class MemoryBanks {
   /**
    * The loss of a batch, which the banks then remember.
    *
-   * @param ofStudent embeddings [B, d] of length 1
-   * @param ofTeacher likewise
-   * @param own the images' numbers, int64 [B]
-   * @param drawn the images' numbers and those of their negatives, int64 [B, K + 1]
+   * @param studentEmbeddings embeddings [B, d] of length 1
+   * @param teacherEmbeddings likewise
+   * @param indices the images' numbers, int64 [B]
+   * @param sampled the images' numbers and those of their negatives, int64 [B, K + 1]
    */
-  public Tensor loss(Tensor ofStudent, Tensor ofTeacher, Tensor own, Tensor drawn) {
-    Tensor s = direction(scores(ofStudent, teacher, drawn), 0);
-    Tensor t = direction(scores(ofTeacher, student, drawn), 1);
-    remember(student, own, ofStudent);
-    remember(teacher, own, ofTeacher);
+  public Tensor loss(
+      Tensor studentEmbeddings, Tensor teacherEmbeddings, Tensor indices, Tensor sampled) {
+    Tensor s = direction(scores(studentEmbeddings, teacher, sampled), 0);
+    Tensor t = direction(scores(teacherEmbeddings, student, sampled), 1);
+    update(student, indices, studentEmbeddings);
+    update(teacher, indices, teacherEmbeddings);
     return s.add(t);
   }
 
   /** The bank is copied, since it changes before the gradient is computed. */
-  private Tensor scores(Tensor v, Tensor bank, Tensor drawn) {
+  private Tensor scores(Tensor v, Tensor bank, Tensor sampled) {
     Tensor all = v.matmul(bank.copy().transpose(0, 1));
-    return all.gather(1, drawn).div(settings.temperature).exp();
+    return all.gather(1, sampled).div(settings.temperature).exp();
   }
 
-  private Tensor direction(Tensor scores, int which) {
-    Tensor p = settings.reference == Reference.CODE ? scores.div(constant(scores, which)) : scores;
+  private Tensor direction(Tensor scores, int index) {
+    Tensor p = settings.reference == Reference.CODE ? scores.div(constant(scores, index)) : scores;
     long k = p.size(1) - 1;
     double noise = (double) k / images;
     Tensor positive = p.select(1, 0);
     Tensor negatives = p.narrow(1, 1, k);
-    Tensor right = positive.div(positive.add(noise + eps)).log().sum();
-    Tensor wrong = negatives.add(noise + eps).pow(-1).mul(noise).log().sum();
-    return right.add(wrong).div(-p.size(0));
+    Tensor positiveTerm = positive.div(positive.add(noise + eps)).log().sum();
+    Tensor negativeTerm = negatives.add(noise + eps).pow(-1).mul(noise).log().sum();
+    return positiveTerm.add(negativeTerm).div(-p.size(0));
   }
 
-  private Tensor constant(Tensor scores, int which) {
+  private Tensor constant(Tensor scores, int index) {
     return Constant.of(
         () -> {
-          Tensor z = constants.select(0, which);
+          Tensor z = constants.select(0, index);
           return z.copy_(z.gt(0).where(z, scores.mean().mul(images))).copy();
         });
   }
 
-  private void remember(Tensor bank, Tensor own, Tensor v) {
+  private void update(Tensor bank, Tensor indices, Tensor v) {
     try (Scope _ = Scope.open("remember");
         NoGrad _ = NoGrad.enter()) {
       Tensor row =
-          bank.indexSelect(0, own).mul(settings.momentum).add(v.detach(), 1 - settings.momentum);
-      bank.indexCopy_(0, own, row.div(row.norm2Keep(1)));
+          bank.indexSelect(0, indices)
+              .mul(settings.momentum)
+              .add(v.detach(), 1 - settings.momentum);
+      bank.indexCopy_(0, indices, row.div(row.norm2Keep(1)));
     }
   }
 

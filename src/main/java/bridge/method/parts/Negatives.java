@@ -20,7 +20,7 @@ public final class Negatives {
   /** Image numbers class by class, and where each class begins. */
   private final int[] sorted;
 
-  private final int[] begin;
+  private final int[] offsets;
   private final int[] scratch;
 
   /**
@@ -29,15 +29,15 @@ public final class Negatives {
   public Negatives(int[] labels, int classes, Seeds seeds) {
     this.labels = labels;
     this.seeds = seeds;
-    begin = new int[classes + 1];
+    offsets = new int[classes + 1];
     for (int label : labels) {
       if (label >= 0) {
-        begin[label + 1]++;
+        offsets[label + 1]++;
       }
     }
-    Arrays.parallelPrefix(begin, Integer::sum);
-    sorted = new int[begin[classes]];
-    int[] next = begin.clone();
+    Arrays.parallelPrefix(offsets, Integer::sum);
+    sorted = new int[offsets[classes]];
+    int[] next = offsets.clone();
     for (int image = 0; image < labels.length; image++) {
       if (labels[image] >= 0) {
         sorted[next[labels[image]]++] = image;
@@ -56,7 +56,7 @@ public final class Negatives {
   }
 
   private int others(int label) {
-    return sorted.length - (begin[label + 1] - begin[label]);
+    return sorted.length - (offsets[label + 1] - offsets[label]);
   }
 
   /** Rows of an image and {@code count} others, one after the other: [images, count + 1]. */
@@ -78,14 +78,15 @@ public final class Negatives {
     }
     Seeds own = new Seeds(seeds.derive("crd", step, image));
     for (int j = 0; j < count; j++) {
-      int left = repeats ? range : range - j;
-      int place = (int) ((own.derive("", j) >>> 1) % left);
+      int remaining = repeats ? range : range - j;
+      int place = (int) ((own.derive("", j) >>> 1) % remaining);
       int drawn = place;
       if (!repeats) {
         drawn = scratch[j + place];
         scratch[j + place] = scratch[j];
       }
-      to[at + j] = sorted[drawn < begin[label] ? drawn : drawn + begin[label + 1] - begin[label]];
+      to[at + j] =
+          sorted[drawn < offsets[label] ? drawn : drawn + offsets[label + 1] - offsets[label]];
     }
   }
 }

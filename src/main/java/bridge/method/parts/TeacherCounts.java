@@ -34,11 +34,11 @@ public final class TeacherCounts {
     int k = names.size();
     try (Scope _ = Scope.open("counts");
         NoGrad _ = NoGrad.enter()) {
-      List<Tensor> right =
+      List<Tensor> correct =
           logits.stream()
               .map(z -> Rectification.wrong(z, labels).logicalNot().to(DType.FLOAT64).sum())
               .toList();
-      sums.narrow(0, 0, k).add_(Tensor.stack(right, 0));
+      sums.narrow(0, 0, k).add_(Tensor.stack(correct, 0));
       sums.narrow(0, k, k).add_(weights.detach().to(DType.FLOAT64).sum(0));
       sums.narrow(0, 2L * k, 1).add_(labels.size(0));
     }
@@ -49,13 +49,13 @@ public final class TeacherCounts {
     double[] values = sums.toDoubles();
     int k = names.size();
     double samples = Math.max(1, values[2 * k]);
-    Map<String, Double> figures = new LinkedHashMap<>();
+    Map<String, Double> summary = new LinkedHashMap<>();
     for (int i = 0; i < k; i++) {
-      figures.put(names.get(i) + ".accuracyAdv", values[i] / samples);
-      figures.put(names.get(i) + ".rectified", rectifies ? 1 - values[i] / samples : 0);
-      figures.put(names.get(i) + ".weight", values[k + i] / samples);
+      summary.put(names.get(i) + ".accuracyAdv", values[i] / samples);
+      summary.put(names.get(i) + ".rectified", rectifies ? 1 - values[i] / samples : 0);
+      summary.put(names.get(i) + ".weight", values[k + i] / samples);
     }
     sums.zero_();
-    return figures;
+    return summary;
   }
 }

@@ -64,17 +64,17 @@ public record TeacherWeights(Rule rule, From from, double sharpness) {
       case CAMKD -> complement(crossEntropies(logits, labels).softmax(1), k);
       case SOFTNEG -> crossEntropies(logits, labels).div(-sharpness).softmax(1);
       case TRUEPROB -> normalise(crossEntropies(logits, labels).neg().exp());
-      case ENTROPY -> complement(normalise(each(logits, TeacherWeights::entropy)), k);
-      case MARGIN -> each(logits, z -> Losses.margin(z, labels)).div(sharpness).softmax(1);
+      case ENTROPY -> complement(normalise(perTeacher(logits, TeacherWeights::entropy)), k);
+      case MARGIN -> perTeacher(logits, z -> Losses.margin(z, labels)).div(sharpness).softmax(1);
       case UNIFORM -> throw new AssertionError();
     };
   }
 
   private static Tensor crossEntropies(List<Tensor> logits, Tensor labels) {
-    return each(logits, z -> Losses.crossEntropyPerSample(z, labels));
+    return perTeacher(logits, z -> Losses.crossEntropyPerSample(z, labels));
   }
 
-  private static Tensor each(List<Tensor> logits, UnaryOperator<Tensor> perSample) {
+  private static Tensor perTeacher(List<Tensor> logits, UnaryOperator<Tensor> perSample) {
     return Tensor.stack(logits.stream().map(perSample).toList(), 1);
   }
 

@@ -33,8 +33,7 @@ public final class TrainedModules {
   private Map<String, Tensor> named(Function<Module, Map<String, Tensor>> tensors) {
     Map<String, Tensor> all = new LinkedHashMap<>();
     modules.forEach(
-        (name, module) ->
-            tensors.apply(module).forEach((leaf, t) -> all.put(name + "." + leaf, t)));
+        (name, module) -> tensors.apply(module).forEach((key, t) -> all.put(name + "." + key, t)));
     return all;
   }
 }

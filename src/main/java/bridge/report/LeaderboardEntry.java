@@ -26,7 +26,7 @@ import java.util.stream.Stream;
  * @param worst accuracy under the worst of them per image
  * @param weighted W-Robust for the attack under which the accuracy is least
  */
-record Entry(
+record LeaderboardEntry(
     Path source,
     String model,
     String method,
@@ -45,7 +45,7 @@ record Entry(
    *
    * @throws UsageException if there is none
    */
-  static List<Entry> of(Path source) {
+  static List<LeaderboardEntry> of(Path source) {
     boolean run = Files.isDirectory(source);
     Path file = run ? source.resolve("evaluation.json") : source;
     if (!Files.exists(file)) {
@@ -57,7 +57,7 @@ record Entry(
     }
     JsonObject evaluation = evaluation(file);
     JsonObject recipe = run ? RunFiles.of(source).recipe() : new JsonObject();
-    List<Entry> entries = new ArrayList<>();
+    List<LeaderboardEntry> entries = new ArrayList<>();
     for (String prefix : List.of("", "last_")) {
       if (!objects(evaluation, prefix + "results").isEmpty()) {
         entries.add(entry(source, run, recipe, evaluation, prefix));
@@ -80,7 +80,7 @@ record Entry(
     }
   }
 
-  private static Entry entry(
+  private static LeaderboardEntry entry(
       Path source, boolean run, JsonObject recipe, JsonObject evaluation, String prefix) {
     List<JsonObject> results = objects(evaluation, prefix + "results");
     Map<String, Double> accuracies = new LinkedHashMap<>();
@@ -92,7 +92,7 @@ record Entry(
       Path name = source.toAbsolutePath().normalize().getFileName();
       model = name + (prefix.isEmpty() ? "" : " (last)");
     }
-    return new Entry(
+    return new LeaderboardEntry(
         source,
         model,
         string(object(recipe, "method"), "name"),

@@ -5,8 +5,8 @@ import java.math.MathContext;
 import java.util.Locale;
 
 /** Numbers as people read them, the same in every country. */
-final class Figures {
-  private Figures() {}
+final class NumberText {
+  private NumberText() {}
 
   /** At most four significant digits: {@code 0.1}, {@code 0.09511}, {@code 1e-05}. */
   static String number(double value) {
