@@ -136,7 +136,7 @@ class EveryAttackTest {
     try (Scope _ = Scope.open("attack")) {
       long alive = Scope.alive();
       attack.perturb(network, images, labels, noise);
-      assertEquals(alive + 1, Scope.alive());
+      assertEquals(alive + 1, Scope.alive(), "tensors alive; an attack opens a Scope for its own");
     }
     assertArrayEquals(before, images.toFloats());
     assertTrue(network.training());

@@ -10,7 +10,8 @@ import java.util.Optional;
  * Looks for images near the given ones that the network gets wrong.
  *
  * <p>Attacks work on whole batches, differentiate with respect to the images only (the gradients of
- * parameters stay as they were) and leave the network's mode and batch statistics as found.
+ * parameters stay as they were), leave the network's mode and batch statistics as found, and open a
+ * {@link bridge.torch.Scope Scope} of their own, of which they keep the images alone.
  */
 public interface Attack {
   /** The name in tables and on the command line: {@code pgd20}. */
