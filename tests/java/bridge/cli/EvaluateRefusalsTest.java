@@ -3,6 +3,8 @@ package bridge.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import bridge.attack.Attacks;
+import bridge.attack.Norm;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -25,7 +27,8 @@ class EvaluateRefusalsTest extends EvaluateCommands {
             "unknown attack autoatack; did you mean autoattack?",
             new String[] {"--attacks=autoatack"}),
         Arguments.of(
-            "cw-l2 has no published form in LINF; choose norm l2, or for norm linf fgsm,",
+            "cw-l2 has no published form in LINF; choose norm l2, or for norm linf "
+                + String.join(", ", Attacks.names(Norm.LINF)),
             new String[] {"--attacks=cw-l2"}),
         Arguments.of("fgsm has no published form in L1", new String[] {"--norm=l1"}),
         Arguments.of(
