@@ -65,7 +65,7 @@ class ModelsTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "resnt18 | did you mean resnet18?; there are resnet18, resnet34,",
+        "resnt18 | did you mean resnet18?; there are ",
         "resnet21 | or 6n + 2 such as 20",
         "rasnet | neither a file nor an architecture",
         "net.pt | file net.pt does not exist",
