@@ -60,7 +60,7 @@ class GoldenTrajectoriesTest {
 
   @TestFactory
   Stream<DynamicTest> trajectoriesAreThoseOfThePublicCode() throws IOException {
-    List<String> cases = cases();
+    List<String> cases = cases().stream().filter(TinyRuns::asked).toList();
     assertFalse(cases.isEmpty());
     return cases.stream().map(name -> DynamicTest.dynamicTest(name, () -> follow(name)));
   }

@@ -42,6 +42,11 @@ final class TinyRuns {
 
   private TinyRuns() {}
 
+  /** Whether {@code -Dcase=TEXT} asks for what has this name; without it all are. */
+  static boolean asked(String name) {
+    return name.contains(System.getProperty("case", ""));
+  }
+
   /** Writes the first images of the embedded set as IDX files: 64 to train, 16 to test. */
   static Path images(Path folder) {
     write(folder, Split.TRAIN, "train", 64);
