@@ -13,6 +13,7 @@ and not run again. Use one machine: other processors add up in another order.
 import argparse
 import hashlib
 import json
+import re
 import shutil
 import struct
 import subprocess
@@ -33,17 +34,13 @@ PEER = '{"model": "resnet8:width=4,stride=2", "role": "PEER"}'
 SEVERAL = '[{"model": "models/fmnist-resnet.pt"}, {"model": "models/fmnist-vgg.pt"}]'
 ONE, PAIR = f"[{TEACHER}]", f"[{CLEAN}, {ADVERSARIAL}]"
 
-# name: recipe, settings; the options are those that take another path through a method
+# name: recipe, settings; the options are those that take another path through a method. Recipes that are not here run
+# as they are.
 RUNS = {
-    "standard": ("standard", []),
     "standard-adamw-ema": ("standard", [
         'optimizer={"name": "ADAMW", "learningRate": 0.01}', 'average={"name": "EMA", "decay": 0.9}']),
-    "pgd-at": ("pgd-at", []),
     "pgd-at-cleanPass-script": ("pgd-at", ["method.cleanPass=true", "student.model=models/fmnist-resnet.pt"]),
-    "trades": ("trades", []),
     "trades-paper": ("trades", ["method.reference=PAPER"]),
-    "mart": ("mart", []),
-    "alp": ("alp", []),
     "ard": ("ard", [f"teachers={ONE}", "method.alpha=0.9"]),
     "rslad": ("rslad", [f"teachers={ONE}"]),
     "rslad-half": ("rslad", [f"teachers={ONE}", "teachers[0].precision=FLOAT16"]),
@@ -128,8 +125,16 @@ def compare(name, what, old, new, failures):
         failures.append(f"{name} {what}")
 
 
+def others(args):
+    """NAME of the recipes NAME-fashion-mnist that the jars have and RUNS has not."""
+    jars = [jar for jar in (args.old, args.new) if jar is not None]
+    listed = [set(re.findall(r"^(\S+)-fashion-mnist$", run(jar, "recipes"), re.MULTILINE)) for jar in jars]
+    return sorted(set.intersection(*listed) - RUNS.keys())
+
+
 def trainings(args, failures):
-    cases = {n: (r + "-fashion-mnist", SMALL + s, STEPS) for n, (r, s) in RUNS.items()}
+    runs = RUNS | {name: (name, []) for name in others(args)}
+    cases = {n: (r + "-fashion-mnist", SMALL + s, STEPS) for n, (r, s) in runs.items()}
     cases["quickstart"] = ("quickstart", QUICKSTART, None)
     for name, (recipe, sets, steps) in cases.items():
         if args.only and name not in args.only:
