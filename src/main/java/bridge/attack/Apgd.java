@@ -218,6 +218,11 @@ public record Apgd(
 
   /** The public code fails with an index out of range. */
   @Override
+  public int leastClasses() {
+    return loss.classes();
+  }
+
+  @Override
   public void checkClasses(Network network) {
     if (network.classes() < loss.classes()) {
       throw new UsageException(

@@ -42,9 +42,13 @@ public interface Attack {
     return randomStart() ? Optional.of(new Restarts(this, times)) : Optional.empty();
   }
 
+  /** How many classes a network must have, since so many of its logits are compared. */
+  default int leastClasses() {
+    return 2;
+  }
+
   /**
-   * Whether the network has as many classes as the attack compares; {@link #perturb} checks it,
-   * too.
+   * Whether the network has {@link #leastClasses}; {@link #perturb} checks it, too.
    *
    * @throws UsageException if it has fewer
    */

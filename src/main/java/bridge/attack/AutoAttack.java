@@ -103,6 +103,11 @@ public record AutoAttack(Version version, Ball ball) implements Attack {
   }
 
   @Override
+  public int leastClasses() {
+    return components().stream().mapToInt(Attack::leastClasses).max().orElseThrow();
+  }
+
+  @Override
   public void checkClasses(Network network) {
     components().forEach(component -> component.checkClasses(network));
   }

@@ -66,14 +66,14 @@ public final class Checks {
   private static Optional<String> classes(AutoAttack attack, Network network) {
     int classes = network.classes();
     for (Attack component : attack.components()) {
-      if (component instanceof Apgd apgd && classes < apgd.loss().classes()) {
+      if (classes < component.leastClasses()) {
         return Optional.of(
             "%s has %d classes and %s compares the %d largest logits: it will be refused; run %s instead"
                 .formatted(
                     network.name(),
                     classes,
-                    apgd.name(),
-                    apgd.loss().classes(),
+                    component.name(),
+                    component.leastClasses(),
                     Apgd.FOR_FEW_CLASSES));
       }
     }

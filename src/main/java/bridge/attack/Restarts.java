@@ -46,6 +46,11 @@ public record Restarts(Attack attack, int times) implements Attack {
   }
 
   @Override
+  public int leastClasses() {
+    return attack.leastClasses();
+  }
+
+  @Override
   public void checkClasses(Network network) {
     attack.checkClasses(network);
   }

@@ -33,6 +33,11 @@ public record Transfer(Attack attack, Network surrogate) implements Attack {
   }
 
   @Override
+  public int leastClasses() {
+    return attack.leastClasses();
+  }
+
+  @Override
   public void checkClasses(Network network) {
     attack.checkClasses(surrogate);
   }

@@ -1,5 +1,6 @@
 package bridge.evaluate;
 
+import bridge.Json;
 import bridge.UsageException;
 import bridge.checkpoint.TensorFile;
 import bridge.files.AppendedFile;
@@ -9,8 +10,6 @@ import bridge.files.Folders;
 import bridge.files.Reason;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
@@ -35,8 +34,6 @@ import java.util.Set;
  * images are kept as well they stand in {@code images/ATTACK/BATCH.safetensors}.
  */
 public final class EvaluationState implements AutoCloseable {
-  private static final Gson JSON = new GsonBuilder().disableHtmlEscaping().create();
-
   private final Path folder;
   private final FolderLock lock;
   private AppendedFile lines;
@@ -195,7 +192,7 @@ public final class EvaluationState implements AutoCloseable {
   }
 
   private void append(JsonObject line) {
-    lines.write(JSON.toJson(line) + "\n");
+    lines.write(Json.line(line) + "\n");
     lines.force();
   }
 
