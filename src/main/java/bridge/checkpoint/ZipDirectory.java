@@ -127,8 +127,7 @@ final class ZipDirectory {
   }
 
   private Extent entry(long at, int nameBytes, int extraBytes, long limit) {
-    byte[] raw = memory.bytes(at + CENTRAL_BYTES, nameBytes);
-    String name = new String(raw, StandardCharsets.UTF_8);
+    String name = name(at + CENTRAL_BYTES, nameBytes);
     String printable = CheckpointException.printable(name);
     long packed = uint(at + 20);
     long size = uint(at + 24);
@@ -153,11 +152,7 @@ final class ZipDirectory {
           at,
           "has entry %s compressed or encrypted, as PyTorch never writes it".formatted(printable));
     }
-    check(local, LOCAL_BYTES, limit, printable);
-    if (memory.getInt(local) != LOCAL || ushort(local + 26) != nameBytes) {
-      throw broken(local, "has no entry %s where its directory says".formatted(printable));
-    }
-    long start = local + LOCAL_BYTES + nameBytes + ushort(local + 28);
+    long start = start(local, nameBytes, limit, printable);
     check(start, packed, limit, printable);
     if (!names.add(name)) {
       throw broken(at, "has entry %s twice".formatted(printable));
@@ -166,6 +161,19 @@ final class ZipDirectory {
       entries.put(name, new MappedTensors.Region(memory, start, size));
     }
     return new Extent(printable, local, start + packed);
+  }
+
+  private String name(long at, int bytes) {
+    return new String(memory.bytes(at, bytes), StandardCharsets.UTF_8);
+  }
+
+  /** Where an entry's content begins, behind its own header. */
+  private long start(long local, int nameBytes, long limit, String printable) {
+    check(local, LOCAL_BYTES, limit, printable);
+    if (memory.getInt(local) != LOCAL || ushort(local + 26) != nameBytes) {
+      throw broken(local, "has no entry %s where its directory says".formatted(printable));
+    }
+    return local + LOCAL_BYTES + nameBytes + ushort(local + 28);
   }
 
   /** The first byte of the zip64 values in an entry's extra field; -1 where there is none. */
