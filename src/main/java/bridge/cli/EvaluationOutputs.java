@@ -76,10 +76,11 @@ final class EvaluationOutputs {
     if (folder != null && Files.isDirectory(file)) {
       throw new UsageException("%s %s is a folder; name a file".formatted(option, file));
     }
-    if (folder != null && !(Files.isDirectory(folder) && Files.isWritable(folder))) {
+    boolean exists = folder == null || Files.isDirectory(folder);
+    if (!exists || folder != null && !Files.isWritable(folder)) {
       throw new UsageException(
-          "%s %s cannot be written: there is no folder %s that takes files; name another file"
-              .formatted(option, file, folder));
+          "%s %s cannot be written: there is no %s %s; name another file"
+              .formatted(option, file, exists ? "permission to write in" : "folder", folder));
     }
   }
 
