@@ -1,17 +1,9 @@
 package bridge.method;
 
 import bridge.Options;
-import bridge.loss.Divergence;
-import bridge.loss.Losses;
 import bridge.loss.Reduction;
-import bridge.method.parts.Inputs;
-import bridge.method.parts.Loss;
 import bridge.method.parts.MethodContext;
 import bridge.method.parts.Rectification;
-import bridge.method.parts.Turn;
-import bridge.model.Network;
-import bridge.torch.Constant;
-import bridge.torch.Tensor;
 
 /**
  * Dynamic rectification knowledge distillation (Amik, Tasin, Ahmed, Elahi, Mohammed 2022), without
@@ -30,48 +22,21 @@ import bridge.torch.Tensor;
  * it at hand, says the same of the rectified teacher and has no formula, so there is no {@code
  * reference}.
  */
-final class Drkd implements Method {
-  record Settings(double temperature, double alpha, double multiplier, Reduction reduction)
-      implements MethodSettings {
-    static Settings from(Options options) {
-      return new Settings(
-          options.number("temperature", 6, 1e-2, 1e3),
-          options.number("alpha", 0.95, 0, 1),
-          options.number("multiplier", 50, 0, 1e6),
-          Reduction.from(options, Reduction.MEAN));
-    }
-
-    @Override
-    public Method over(MethodContext context) {
-      return new Drkd(this, context);
-    }
+record Drkd(double temperature, double alpha, double multiplier, Reduction reduction)
+    implements MethodSettings {
+  static Drkd from(Options options) {
+    return new Drkd(
+        options.number("temperature", 6, 1e-2, 1e3),
+        options.number("alpha", 0.95, 0, 1),
+        options.number("multiplier", 50, 0, 1e6),
+        Reduction.from(options, Reduction.MEAN));
   }
 
-  private final Settings settings;
-  private final Network student;
-  private final Network teacher;
-  private final long classes;
-  private final Rectification rectification;
-
-  private Drkd(Settings settings, MethodContext context) {
-    this.settings = settings;
-    student = context.student();
-    teacher = context.teacher().network();
-    classes = context.classes();
-    rectification = new Rectification(Rectification.Rule.SWAP, 1, 0, settings.temperature);
-  }
-
+  /** {@link Kd} with other factors, whose teacher is rectified. */
   @Override
-  public Turn begin(Inputs inputs) {
-    return Turn.withoutAttack(() -> descend(inputs.images(), inputs.labels()));
-  }
-
-  private Loss descend(Tensor x, Tensor y) {
-    Tensor logits = student.logits(x);
-    Tensor target = Constant.of(() -> rectification.apply(teacher.logits(x), y));
-    Tensor kd = Divergence.softened(target, logits, settings.temperature);
-    return new Loss()
-        .plus("ce", 1 - settings.alpha, Losses.crossEntropy(logits, y))
-        .plus("kd", settings.alpha * settings.multiplier, settings.reduction.of(kd, classes));
+  public Method over(MethodContext context) {
+    Rectification swap = new Rectification(Rectification.Rule.SWAP, 1, 0, temperature);
+    Kd.Settings kd = new Kd.Settings(temperature, alpha * multiplier, 1 - alpha, reduction);
+    return new Kd(kd, context, swap::apply);
   }
 }

@@ -11,6 +11,7 @@ import bridge.method.parts.Turn;
 import bridge.model.Network;
 import bridge.torch.Constant;
 import bridge.torch.Tensor;
+import java.util.function.BinaryOperator;
 
 /**
  * Knowledge distillation (Hinton, Vinyals, Dean 2015), without an attack. With s, t the logits of
@@ -38,7 +39,7 @@ final class Kd implements Method {
 
     @Override
     public Method over(MethodContext context) {
-      return new Kd(this, context);
+      return new Kd(this, context, (logits, _) -> logits);
     }
   }
 
@@ -46,9 +47,14 @@ final class Kd implements Method {
   private final Network student;
   private final Network teacher;
   private final long classes;
+  private final BinaryOperator<Tensor> correction;
 
-  private Kd(Settings settings, MethodContext context) {
+  /**
+   * @param correction of the teacher's logits [N, K] by the labels [N]
+   */
+  Kd(Settings settings, MethodContext context, BinaryOperator<Tensor> correction) {
     this.settings = settings;
+    this.correction = correction;
     student = context.student();
     teacher = context.teacher().network();
     classes = context.classes();
@@ -61,7 +67,7 @@ final class Kd implements Method {
 
   private Loss descend(Tensor x, Tensor y) {
     Tensor logits = student.logits(x);
-    Tensor target = Constant.of(() -> teacher.logits(x));
+    Tensor target = Constant.of(() -> correction.apply(teacher.logits(x), y));
     Tensor kd = Divergence.softened(target, logits, settings.temperature);
     return new Loss()
         .plus("ce", settings.gamma, Losses.crossEntropy(logits, y))

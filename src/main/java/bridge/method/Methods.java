@@ -27,7 +27,7 @@ public final class Methods {
               entry("b-mtard", CLEAN_AND_ADVERSARIAL, BMtard.Settings::from),
               entry("ca-mkd", SOME, CaMkd.Settings::from),
               entry("crd", ONE, Crd.Settings::from),
-              entry("drkd", ONE, Drkd.Settings::from),
+              entry("drkd", ONE, Drkd::from),
               entry("fitnets", ONE, FitNets.Settings::from),
               entry("iad", Iad.Settings::teachers, Iad.Settings::from),
               entry("kd", ONE, Kd.Settings::from),
