@@ -222,15 +222,6 @@ public record Apgd(
     return loss.classes();
   }
 
-  @Override
-  public void checkClasses(Network network) {
-    if (network.classes() < loss.classes()) {
-      throw new UsageException(
-          "%s compares the %d largest logits, and %s has %d classes; use %s"
-              .formatted(name, loss.classes(), network.name(), network.classes(), FOR_FEW_CLASSES));
-    }
-  }
-
   /** For L1 it is yet to be projected. */
   private Tensor start(Tensor images, Generator noise) {
     return ball.norm() == Norm.L1

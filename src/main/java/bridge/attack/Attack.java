@@ -44,7 +44,7 @@ public interface Attack {
 
   /** How many classes a network must have, since so many of its logits are compared. */
   default int leastClasses() {
-    return 2;
+    return 1;
   }
 
   /**
@@ -52,5 +52,12 @@ public interface Attack {
    *
    * @throws UsageException if it has fewer
    */
-  default void checkClasses(Network network) {}
+  default void checkClasses(Network network) {
+    if (network.classes() < leastClasses()) {
+      throw new UsageException(
+          "%s compares the %d largest logits, and %s has %d classes; use %s"
+              .formatted(
+                  name(), leastClasses(), network.name(), network.classes(), Apgd.FOR_FEW_CLASSES));
+    }
+  }
 }

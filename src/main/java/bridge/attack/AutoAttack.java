@@ -107,11 +107,6 @@ public record AutoAttack(Version version, Ball ball) implements Attack {
     return components().stream().mapToInt(Attack::leastClasses).max().orElseThrow();
   }
 
-  @Override
-  public void checkClasses(Network network) {
-    components().forEach(component -> component.checkClasses(network));
-  }
-
   /** The images are adversarial where any component found it, else the given ones. */
   @Override
   public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {

@@ -51,11 +51,6 @@ public record Restarts(Attack attack, int times) implements Attack {
   }
 
   @Override
-  public void checkClasses(Network network) {
-    attack.checkClasses(network);
-  }
-
-  @Override
   public Perturbed perturb(Network network, Tensor images, Tensor labels, Generator noise) {
     try (Scope all = Scope.open("restarts");
         Mode _ = Mode.eval(network)) {
