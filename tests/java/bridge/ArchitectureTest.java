@@ -61,6 +61,7 @@ class ArchitectureTest {
           "loss",
           "gradient",
           "model",
+          "graph",
           "architecture",
           "checkpoint",
           "data",

@@ -1,6 +1,7 @@
 package bridge.attack;
 
 import bridge.UsageException;
+import bridge.gradient.Objective;
 import bridge.loss.Losses;
 import bridge.model.Mode;
 import bridge.model.Network;
@@ -70,32 +71,32 @@ public record CwInfinity(
   Tensor ascend(Network network, Tensor images, Tensor labels, Tensor begin) {
     try (Scope attack = Scope.open("ascent");
         Mode _ = Mode.eval(network)) {
-      Tensor x = begin;
-      for (int i = 0; i < steps; i++) {
-        x = step(network, images, labels, x);
-      }
-      return attack.keep(ball.project(x, images));
+      Objective objective =
+          Objective.Form.of(network, (z, c) -> objective(z.get(0), c.get(0)).sum()).with(labels);
+      return attack.keep(objective.climb(images, begin, this::climb));
     }
   }
 
-  private Tensor step(Network network, Tensor images, Tensor labels, Tensor from) {
-    try (Scope step = Scope.open("attack-step")) {
-      Tensor x = from.detach().requiresGrad_(true);
-      Tensor logits = network.logits(x);
-      Tensor gradient = objective(logits, labels).sum().gradient(x);
-      Tensor moved = ball.step(from, gradient, stepSize);
-      return step.keep(
-          switch (variant) {
-            case IAD -> ball.project(moved, images);
-            case CIARD -> ball.within(moved, images);
-            case SAAD ->
-                logits
-                    .argmax(1)
-                    .eq(labels)
-                    .view(-1, 1, 1, 1)
-                    .where(ball.project(moved, images), from);
-          });
+  private Tensor climb(Objective objective, Tensor images, Tensor begin) {
+    Tensor x = begin;
+    for (int i = 0; i < steps; i++) {
+      try (Scope step = Scope.open("attack-step")) {
+        x = step.keep(step(objective.slope(x), objective.constants().get(0), images, x));
+      }
     }
+    return ball.project(x, images);
+  }
+
+  private Tensor step(Objective.Slope slope, Tensor labels, Tensor images, Tensor from) {
+    Tensor moved = ball.step(from, slope.gradient(), stepSize);
+    return switch (variant) {
+      case IAD -> ball.project(moved, images);
+      case CIARD -> ball.within(moved, images);
+      case SAAD -> {
+        Tensor right = slope.logits().get(0).argmax(1).eq(labels).view(-1, 1, 1, 1);
+        yield right.where(ball.project(moved, images), from);
+      }
+    };
   }
 
   /** What is climbed: [N], one value per image. */

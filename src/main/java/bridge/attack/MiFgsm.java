@@ -51,18 +51,21 @@ public record MiFgsm(Ball ball, double stepSize, int steps, double decay) implem
   private Tensor climb(Network network, Objective objective, Tensor images) {
     try (Scope attack = Scope.open("mifgsm");
         Mode _ = Mode.eval(network)) {
-      Tensor x = images.copy();
-      Tensor momentum = images.zerosLike();
-      for (int i = 0; i < steps; i++) {
-        try (Scope step = Scope.open("attack-step")) {
-          Tensor at = x.detach().requiresGrad_(true);
-          Tensor gradient = objective.at(at).gradient(at);
-          Tensor scale = gradient.abs().meanKeep(1, 2, 3).clampMin(TINY);
-          momentum.mul_(decay).add_(gradient.div(scale));
-          x = step.keep(ball.project(ball.step(x, momentum, stepSize), images));
-        }
-      }
-      return attack.keep(ball.project(x, images));
+      return attack.keep(objective.climb(images, images, this::climb));
     }
+  }
+
+  private Tensor climb(Objective objective, Tensor images, Tensor begin) {
+    Tensor x = begin.copy();
+    Tensor momentum = images.zerosLike();
+    for (int i = 0; i < steps; i++) {
+      try (Scope step = Scope.open("attack-step")) {
+        Tensor up = objective.slope(x).gradient();
+        Tensor scale = up.abs().meanKeep(1, 2, 3).clampMin(TINY);
+        momentum.mul_(decay).add_(up.div(scale));
+        x = step.keep(ball.project(ball.step(x, momentum, stepSize), images));
+      }
+    }
+    return ball.project(x, images);
   }
 }

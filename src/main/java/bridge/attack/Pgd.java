@@ -93,19 +93,19 @@ public record Pgd(String name, Ball ball, double stepSize, int steps, Start star
   public Tensor ascend(Network network, Objective objective, Tensor images, Tensor begin) {
     try (Scope attack = Scope.open("ascent");
         Mode _ = mode == NetworkMode.EVAL ? Mode.eval(network) : Mode.train(network)) {
-      Tensor x = begin;
-      for (int i = 0; i < steps; i++) {
-        x = step(objective, images, x);
-      }
-      return attack.keep(steps == 0 ? ball.project(x, images) : x);
+      return attack.keep(
+          steps == 0 ? ball.project(begin, images) : objective.climb(images, begin, this::climb));
     }
   }
 
-  private Tensor step(Objective objective, Tensor images, Tensor from) {
-    try (Scope step = Scope.open("attack-step")) {
-      Tensor x = from.detach().requiresGrad_(true);
-      Tensor gradient = objective.at(x).gradient(x);
-      return step.keep(ball.project(ball.step(x.detach(), gradient, stepSize), images));
+  private Tensor climb(Objective objective, Tensor images, Tensor begin) {
+    Tensor x = begin;
+    for (int i = 0; i < steps; i++) {
+      try (Scope step = Scope.open("attack-step")) {
+        Tensor up = objective.slope(x).gradient();
+        x = step.keep(ball.project(ball.step(x.detach(), up, stepSize), images));
+      }
     }
+    return x;
   }
 }

@@ -4,11 +4,10 @@ import bridge.data.Batch;
 import bridge.data.Batches;
 import bridge.torch.Natives;
 import bridge.torch.Scope;
+import bridge.torch.Waiting;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.CancellationException;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -85,7 +84,7 @@ final class Workers implements AutoCloseable {
       }
       Future<T> future = pool.get().submit(scoped::get);
       started.add(future);
-      return () -> await(future);
+      return () -> Waiting.on(future);
     }
 
     /** Waits for all that was started. */
@@ -93,33 +92,10 @@ final class Workers implements AutoCloseable {
     public void close() {
       for (Future<?> future : started) {
         try {
-          await(future);
+          Waiting.on(future);
         } catch (RuntimeException | Error e) {
           // whoever wanted the result was given this
         }
-      }
-    }
-  }
-
-  private static <T> T await(Future<T> future) {
-    boolean interrupted = false;
-    try {
-      while (true) {
-        try {
-          return future.get();
-        } catch (InterruptedException e) {
-          interrupted = true; // its tensors are freed only when nobody uses them
-        }
-      }
-    } catch (ExecutionException e) {
-      switch (e.getCause()) {
-        case RuntimeException known -> throw known;
-        case Error error -> throw error;
-        default -> throw new CancellationException(e.getCause().toString());
-      }
-    } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
       }
     }
   }

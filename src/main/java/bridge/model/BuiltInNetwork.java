@@ -4,7 +4,9 @@ import bridge.UsageException;
 import bridge.architecture.Architecture;
 import bridge.architecture.BatchNorm2d;
 import bridge.architecture.Module;
+import bridge.graph.Compiler;
 import bridge.torch.Device;
+import bridge.torch.Scope;
 import bridge.torch.Tensor;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -104,6 +106,13 @@ final class BuiltInNetwork implements Network {
   @Override
   public List<Tensor> constants() {
     return Stream.concat(root.constants().stream(), normalisation.tensors().stream()).toList();
+  }
+
+  @Override
+  public Compiler compiler(Scope home, Tensor images) {
+    List<Tensor> weights =
+        Stream.concat(stateDict.values().stream(), constants().stream()).toList();
+    return Compiler.record(home, this::logits, images, weights);
   }
 
   @Override

@@ -1,6 +1,9 @@
 package bridge.model;
 
+import bridge.graph.Compiler;
+import bridge.graph.Graph;
 import bridge.torch.Device;
+import bridge.torch.Scope;
 import bridge.torch.Tensor;
 import java.util.List;
 import java.util.Map;
@@ -88,6 +91,17 @@ public interface Network {
     if (!device().isCuda() && convolutions.size() > 3) {
       convolutions.forEach(p -> p.setData(p.detach().channelsLast()));
     }
+  }
+
+  /**
+   * Follows its forward pass in evaluation mode, so that programs can be compiled of it.
+   *
+   * @param home the scope that programs live as long as
+   * @param images random ones in [0, 1], a few of them
+   * @throws Graph.Unsupported if it cannot be followed, with the reason
+   */
+  default Compiler compiler(Scope home, Tensor images) {
+    throw new Graph.Unsupported("it is no network of ours and no TorchScript module");
   }
 
   /** Stops gradients to the parameters, as for a frozen teacher. */

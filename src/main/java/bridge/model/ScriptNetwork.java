@@ -1,6 +1,8 @@
 package bridge.model;
 
 import bridge.UsageException;
+import bridge.graph.Compiler;
+import bridge.graph.Graph;
 import bridge.torch.DType;
 import bridge.torch.Device;
 import bridge.torch.NativeException;
@@ -152,6 +154,17 @@ final class ScriptNetwork implements Network {
   @Override
   public List<Tensor> constants() {
     return normalisation.tensors();
+  }
+
+  @Override
+  public Compiler compiler(Scope home, Tensor images) {
+    String frozen;
+    try {
+      frozen = module.frozenGraph();
+    } catch (NativeException e) {
+      throw new Graph.Unsupported("libtorch cannot freeze it: " + e.getMessage());
+    }
+    return Compiler.read(home, frozen, images, module.stateDict(), normalisation.tensors());
   }
 
   @Override

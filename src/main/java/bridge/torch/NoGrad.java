@@ -23,6 +23,11 @@ public final class NoGrad implements AutoCloseable {
     return new NoGrad();
   }
 
+  /** Whether this thread records none. */
+  public static boolean isActive() {
+    return !GradMode.is_enabled();
+  }
+
   @Override
   public void close() {
     GradMode.set_enabled(before);

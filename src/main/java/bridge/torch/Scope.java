@@ -71,7 +71,7 @@ public final class Scope implements AutoCloseable {
   }
 
   /** This thread's innermost scope, the owner of what is made now. */
-  static Scope innermost() {
+  public static Scope innermost() {
     require();
     return INNERMOST.get();
   }

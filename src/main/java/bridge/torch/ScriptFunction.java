@@ -37,7 +37,12 @@ public final class ScriptFunction {
    * @throws NativeException if libtorch cannot compile it
    */
   public static ScriptFunction compile(String name, String source) {
-    Scope home = Scope.innermost();
+    return compile(Scope.innermost(), name, source);
+  }
+
+  /** As {@link #compile(String, String)}, in another scope than the innermost one. */
+  public static ScriptFunction compile(Scope home, String name, String source) {
+    if (System.getenv("DUMP") != null) System.err.println(source);
     torch.getProfilingMode().put(false);
     try (Scope _ = Scope.open("compile")) {
       CompilationUnit unit = home.adopt(Tensor.call(() -> torch.compile(source)));
@@ -50,21 +55,14 @@ public final class ScriptFunction {
   /**
    * Calls it.
    *
-   * @param arguments tensors, lists of tensors, doubles and longs, in order
+   * @param arguments tensors, lists of tensors, {@link Values}, doubles and longs, in order
    * @return its results, in the innermost scope
    * @throws NativeException if an operator refuses its arguments
    */
   public List<Tensor> call(List<?> arguments) {
     try (Scope call = Scope.open("call")) {
-      IValueVector stack = new IValueVector(arguments.size());
-      for (int i = 0; i < arguments.size(); i++) {
-        stack.put(i, value(arguments.get(i)));
-      }
-      Tensor.call(
-          () -> {
-            function.run(stack);
-            return null;
-          });
+      IValueVector stack = stack(arguments);
+      run(stack);
       List<Tensor> results = new ArrayList<>();
       if (!stack.empty()) {
         collect(stack.get(0), results);
@@ -74,9 +72,62 @@ public final class ScriptFunction {
     }
   }
 
+  /** A list of tensors as TorchScript has it: made once, handed in often. */
+  public static final class Values {
+    private final IValue list;
+
+    private Values(IValue list) {
+      this.list = list;
+    }
+
+    /** In the innermost scope. */
+    public static Values of(List<Tensor> tensors) {
+      return new Values(list(tensors));
+    }
+
+    /** In another scope than the innermost one. */
+    public static Values of(Scope home, List<Tensor> tensors) {
+      try (Scope _ = Scope.open("list")) {
+        return new Values(home.adopt(list(tensors)));
+      }
+    }
+
+    /** One of them, in the innermost scope. */
+    public Tensor get(int index) {
+      return Tensor.wrap(new org.bytedeco.pytorch.Tensor(list.toTensorList().get(index)));
+    }
+  }
+
+  /**
+   * Calls a function of a list of tensors as its result, which stays one.
+   *
+   * @return in the innermost scope
+   */
+  public Values values(List<?> arguments) {
+    IValueVector stack = stack(arguments);
+    run(stack);
+    return new Values(new IValue(stack.get(0)));
+  }
+
   /** As {@link #call}, of a function that gives one tensor. */
   public Tensor apply(List<?> arguments) {
     return call(arguments).get(0);
+  }
+
+  private static IValueVector stack(List<?> arguments) {
+    IValueVector stack = new IValueVector(arguments.size());
+    for (int i = 0; i < arguments.size(); i++) {
+      stack.put(i, value(arguments.get(i)));
+    }
+    return stack;
+  }
+
+  private void run(IValueVector stack) {
+    Tensor.call(
+        () -> {
+          function.run(stack);
+          return null;
+        });
   }
 
   private static IValue value(Object argument) {
@@ -85,6 +136,7 @@ public final class ScriptFunction {
       case Double number -> new IValue(number);
       case Long number -> new IValue((long) number);
       case List<?> tensors -> list(tensors);
+      case Values values -> values.list;
       default -> throw new IllegalArgumentException("no argument of TorchScript: " + argument);
     };
   }

@@ -184,6 +184,16 @@ public final class ScriptModule {
     }
   }
 
+  /**
+   * The text of its graph in evaluation mode, in which each parameter and buffer is a constant
+   * named {@code self.} and its path.
+   *
+   * @throws NativeException if libtorch cannot freeze it
+   */
+  public String frozenGraph() {
+    return FrozenGraph.text(root);
+  }
+
   private static void run(GraphExecutor executor, IValueVector stack) {
     Tensor.call(
         () -> {

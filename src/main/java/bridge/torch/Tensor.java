@@ -77,6 +77,16 @@ public final class Tensor {
     return new TensorOptions(type.scalar).device(new DeviceOptional(device.pointer()));
   }
 
+  // ---- recording ---------------------------------------------------------------------------
+
+  private static Tensor note(Tensor result, String operator, Object... arguments) {
+    return Recording.note(result, operator, arguments);
+  }
+
+  private static long[] pair(long value) {
+    return new long[] {value, value};
+  }
+
   // ---- making ------------------------------------------------------------------------------
 
   /** A tensor whose storage is this memory, from {@code offset} bytes on; on the processor. */
@@ -221,6 +231,11 @@ public final class Tensor {
     return pointer.is_cuda() ? new Device(pointer.device().index()) : Device.CPU;
   }
 
+  /** How often it was changed in place: who remembers it sees whether it is still the same. */
+  public long version() {
+    return pointer._version();
+  }
+
   public boolean isContiguous() {
     return pointer.is_contiguous();
   }
@@ -271,7 +286,7 @@ public final class Tensor {
 
   /** A copy of its own memory. */
   public Tensor copy() {
-    return make(pointer::clone);
+    return note(make(pointer::clone), "clone", this);
   }
 
   /** The same values, cut off from what made them. */
@@ -286,7 +301,7 @@ public final class Tensor {
   // ---- arithmetic --------------------------------------------------------------------------
 
   public Tensor add(Tensor other) {
-    return make(() -> pointer.add(other.pointer));
+    return note(make(() -> pointer.add(other.pointer)), "add", this, other);
   }
 
   /** this + factor · other. */
@@ -299,27 +314,27 @@ public final class Tensor {
   }
 
   public Tensor sub(Tensor other) {
-    return make(() -> pointer.sub(other.pointer));
+    return note(make(() -> pointer.sub(other.pointer)), "sub", this, other);
   }
 
   public Tensor sub(double value) {
-    return make(() -> pointer.sub(new Scalar(value)));
+    return note(make(() -> pointer.sub(new Scalar(value))), "sub", this, value);
   }
 
   public Tensor mul(Tensor other) {
-    return make(() -> pointer.mul(other.pointer));
+    return note(make(() -> pointer.mul(other.pointer)), "mul", this, other);
   }
 
   public Tensor mul(double value) {
-    return make(() -> pointer.mul(new Scalar(value)));
+    return note(make(() -> pointer.mul(new Scalar(value))), "mul", this, value);
   }
 
   public Tensor div(Tensor other) {
-    return make(() -> pointer.div(other.pointer));
+    return note(make(() -> pointer.div(other.pointer)), "div", this, other);
   }
 
   public Tensor div(double value) {
-    return make(() -> pointer.div(new Scalar(value)));
+    return note(make(() -> pointer.div(new Scalar(value))), "div", this, value);
   }
 
   public Tensor neg() {
@@ -331,7 +346,7 @@ public final class Tensor {
   }
 
   public Tensor add_(Tensor other) {
-    return self(() -> pointer.add_(other.pointer));
+    return note(self(() -> pointer.add_(other.pointer)), "add", this, other);
   }
 
   /** this ← this + factor · other. */
@@ -580,20 +595,20 @@ public final class Tensor {
   // ---- shape -------------------------------------------------------------------------------
 
   public Tensor view(long... shape) {
-    return make(() -> pointer.view(shape));
+    return note(make(() -> pointer.view(shape)), "reshape", this, shape);
   }
 
   public Tensor reshape(long... shape) {
-    return make(() -> pointer.reshape(shape));
+    return note(make(() -> pointer.reshape(shape)), "reshape", this, shape);
   }
 
   /** All dimensions from this one on in one. */
   public Tensor flatten(int start) {
-    return make(() -> pointer.flatten(start, -1));
+    return note(make(() -> pointer.flatten(start, -1)), "flatten", this, start, -1L);
   }
 
   public Tensor transpose(int a, int b) {
-    return make(() -> pointer.transpose(a, b));
+    return note(make(() -> pointer.transpose(a, b)), "transpose", this, a, b);
   }
 
   public Tensor unsqueeze(int dim) {
@@ -605,7 +620,7 @@ public final class Tensor {
   }
 
   public Tensor narrow(int dim, long start, long length) {
-    return make(() -> pointer.narrow(dim, start, length));
+    return note(make(() -> pointer.narrow(dim, start, length)), "narrow", this, dim, start, length);
   }
 
   public Tensor select(int dim, long index) {
@@ -622,11 +637,11 @@ public final class Tensor {
   }
 
   public static Tensor cat(List<Tensor> tensors, int dim) {
-    return make(() -> torch.cat(vector(tensors), dim));
+    return note(make(() -> torch.cat(vector(tensors), dim)), "cat", tensors, dim);
   }
 
   public static Tensor stack(List<Tensor> tensors, int dim) {
-    return make(() -> torch.stack(vector(tensors), dim));
+    return note(make(() -> torch.stack(vector(tensors), dim)), "stack", tensors, dim);
   }
 
   public Tensor indexSelect(int dim, Tensor index) {
@@ -665,21 +680,35 @@ public final class Tensor {
 
   /** x · weightᵀ + bias; {@code bias} may be null. */
   public Tensor linear(Tensor weight, Tensor bias) {
-    return make(() -> torch.linear(pointer, weight.pointer, optional(bias)));
+    return note(
+        make(() -> torch.linear(pointer, weight.pointer, optional(bias))),
+        "linear",
+        this,
+        weight,
+        bias);
   }
 
   /** {@code bias} may be null. */
   public Tensor conv2d(Tensor weight, Tensor bias, int stride, int padding, int groups) {
-    return make(
-        () ->
-            torch.conv2d(
-                pointer,
-                weight.pointer,
-                optional(bias),
-                new long[] {stride, stride},
-                new long[] {padding, padding},
-                new long[] {1, 1},
-                groups));
+    return note(
+        make(
+            () ->
+                torch.conv2d(
+                    pointer,
+                    weight.pointer,
+                    optional(bias),
+                    new long[] {stride, stride},
+                    new long[] {padding, padding},
+                    new long[] {1, 1},
+                    groups)),
+        "conv2d",
+        this,
+        weight,
+        bias,
+        pair(stride),
+        pair(padding),
+        pair(1),
+        groups);
   }
 
   /** Transposed convolution, {@code weight} [in, out, k, k]; {@code bias} may be null. */
@@ -706,41 +735,52 @@ public final class Tensor {
       boolean training,
       double momentum,
       double eps) {
-    return make(
-        () ->
-            torch.batch_norm(
-                pointer,
-                optional(weight),
-                optional(bias),
-                optional(runningMean),
-                optional(runningVar),
-                training,
-                momentum,
-                eps,
-                true));
+    return note(
+        make(
+            () ->
+                torch.batch_norm(
+                    pointer,
+                    optional(weight),
+                    optional(bias),
+                    optional(runningMean),
+                    optional(runningVar),
+                    training,
+                    momentum,
+                    eps,
+                    true)),
+        "batch_norm",
+        this,
+        weight,
+        bias,
+        runningMean,
+        runningVar,
+        training,
+        momentum,
+        eps,
+        true);
   }
 
   public Tensor relu() {
-    return make(pointer::relu);
+    return note(make(pointer::relu), "relu", this);
   }
 
   public Tensor relu_() {
-    return self(pointer::relu_);
+    return note(self(pointer::relu_), "relu", this);
   }
 
   /** Clamps to [0, 6]. */
   public Tensor relu6_() {
-    return self(() -> torch.relu6_(pointer));
+    return note(self(() -> torch.relu6_(pointer)), "hardtanh", this, 0.0, 6.0);
   }
 
   /** x · sigmoid(x), also called Swish. */
   public Tensor silu() {
-    return make(() -> torch.silu(pointer));
+    return note(make(() -> torch.silu(pointer)), "silu", this);
   }
 
   /** x · Φ(x), with the normal distribution's exact function. */
   public Tensor gelu() {
-    return make(() -> torch.gelu(pointer, "none"));
+    return note(make(() -> torch.gelu(pointer, "none")), "gelu", this);
   }
 
   /** Normalises over the last dimension. */
@@ -753,7 +793,12 @@ public final class Tensor {
 
   /** When {@code training}, zeroes each element with this probability and scales the others up. */
   public Tensor dropout(double probability, boolean training) {
-    return make(() -> torch.dropout(pointer, probability, training));
+    return note(
+        make(() -> torch.dropout(pointer, probability, training)),
+        "dropout",
+        this,
+        probability,
+        training);
   }
 
   /** Images [N, C, H, W] of another size, bilinearly, corners not aligned. */
@@ -769,32 +814,53 @@ public final class Tensor {
   }
 
   public Tensor avgPool2d(int kernel, int stride) {
-    return make(
-        () ->
-            torch.avg_pool2d(
-                pointer,
-                new long[] {kernel, kernel},
-                new long[] {stride, stride},
-                new long[] {0, 0},
-                false,
-                true,
-                new LongOptional()));
+    return note(
+        make(
+            () ->
+                torch.avg_pool2d(
+                    pointer,
+                    new long[] {kernel, kernel},
+                    new long[] {stride, stride},
+                    new long[] {0, 0},
+                    false,
+                    true,
+                    new LongOptional())),
+        "avg_pool2d",
+        this,
+        pair(kernel),
+        pair(stride),
+        pair(0),
+        false,
+        true,
+        null);
   }
 
   public Tensor adaptiveAvgPool2d(int height, int width) {
-    return make(() -> torch.adaptive_avg_pool2d(pointer, height, width));
+    return note(
+        make(() -> torch.adaptive_avg_pool2d(pointer, height, width)),
+        "adaptive_avg_pool2d",
+        this,
+        new long[] {height, width});
   }
 
   public Tensor maxPool2d(int kernel, int stride, int padding) {
-    return make(
-        () ->
-            torch.max_pool2d(
-                pointer,
-                new long[] {kernel, kernel},
-                new long[] {stride, stride},
-                new long[] {padding, padding},
-                new long[] {1, 1},
-                false));
+    return note(
+        make(
+            () ->
+                torch.max_pool2d(
+                    pointer,
+                    new long[] {kernel, kernel},
+                    new long[] {stride, stride},
+                    new long[] {padding, padding},
+                    new long[] {1, 1},
+                    false)),
+        "max_pool2d",
+        this,
+        pair(kernel),
+        pair(stride),
+        pair(padding),
+        pair(1),
+        false);
   }
 
   public Tensor softmax(int dim) {
@@ -812,7 +878,8 @@ public final class Tensor {
 
   /** Zeros around: left, right, top, bottom. */
   public Tensor pad(long... padding) {
-    return make(() -> torch.constant_pad_nd(pointer, padding));
+    return note(
+        make(() -> torch.constant_pad_nd(pointer, padding)), "constant_pad_nd", this, padding);
   }
 
   // ---- gradients ---------------------------------------------------------------------------

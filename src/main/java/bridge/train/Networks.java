@@ -5,6 +5,7 @@ import bridge.model.ModelSpec;
 import bridge.model.Models;
 import bridge.model.Network;
 import bridge.model.Normalisation;
+import bridge.model.Precision;
 import bridge.torch.Device;
 import bridge.torch.Seeds;
 import com.google.gson.JsonObject;
@@ -12,13 +13,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
 /** Builds the student and the teachers that a recipe names, for these images. */
-record Networks(Recipe recipe, RunData data, Seeds seeds, Device device) {
+record Networks(Recipe recipe, RunData data, Seeds seeds, Device device, Consumer<String> log) {
 
   Network student() {
-    return build(recipe.student, seeds);
+    return recipe.engine.over(build(recipe.student, seeds), data.shape(), log);
   }
 
   /** The student's card, so that its checkpoint is a model by its name alone. */
@@ -45,6 +47,9 @@ record Networks(Recipe recipe, RunData data, Seeds seeds, Device device) {
     Network network =
         Models.inPrecision(
             exact(before.size()), model.precision(), data.channels(), data.imageSize());
+    if (model.role() != Teacher.Role.PEER && model.precision() == Precision.FLOAT32) {
+      network = recipe.engine.over(network, data.shape(), log);
+    }
     String file = model.model().replaceFirst(".*[/@]", "").replaceFirst("\\.\\w+$", "");
     Set<String> names = before.stream().map(Teacher::name).collect(Collectors.toSet());
     String name = file;

@@ -6,6 +6,7 @@ import bridge.attack.Ball;
 import bridge.attack.Pgd;
 import bridge.data.Augment;
 import bridge.evaluate.AttackNames;
+import bridge.gradient.Engine;
 import bridge.method.MethodSettings;
 import bridge.method.Methods;
 import bridge.method.parts.Teacher;
@@ -94,6 +95,7 @@ public final class Recipe {
   final Average.Settings average;
   final Select select;
   final Evaluate evaluate;
+  final Engine engine;
   final long seed;
 
   private Recipe(Options options) {
@@ -127,6 +129,7 @@ public final class Recipe {
     select = select(options.object("select"));
     evaluate = evaluate(options.object("evaluate"), attack.ball());
     precision(options);
+    engine = Engine.from(options.object("gradients"));
     seed = options.whole("seed", 1);
     options.done();
   }

@@ -52,6 +52,9 @@ final class Session implements AutoCloseable {
   /** Where the attacks' random starts come from; seeded anew for each step. */
   final Generator noise;
 
+  /** What the user is to be told before the run begins. */
+  final List<String> notes = new ArrayList<>();
+
   private final Networks networks;
   private final List<Teacher> teachers;
   private final Optional<JsonObject> card;
@@ -70,7 +73,7 @@ final class Session implements AutoCloseable {
     this.seeds = new Seeds(recipe.seed);
     data = new RunData(recipe, seeds, device);
     try {
-      networks = new Networks(recipe, data, seeds, device);
+      networks = new Networks(recipe, data, seeds, device, notes::add);
       student = networks.student();
       card = networks.card();
       teachers = networks.teachers();

@@ -111,6 +111,7 @@ public final class Trainer {
     listener.start(
         new Listener.Start(
             recipe.epochs, session.batches.stepsPerEpoch(), recipe.batch, position.step()));
+    session.notes.forEach(listener::message);
     if (position.step() == 0) {
       session.preflight().forEach(listener::message);
     }

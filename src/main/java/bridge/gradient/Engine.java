@@ -1,0 +1,45 @@
+package bridge.gradient;
+
+import bridge.Options;
+import bridge.model.Network;
+import java.util.function.Consumer;
+
+/**
+ * By what a run computes: the key {@code gradients} of a recipe. Results of different engines
+ * differ by rounding, so a run stays with the one it began with.
+ *
+ * @param shard the most images of a part of a batch, of which as many are worked on at a time as
+ *     there are threads; 0 for no division. It is the recipe's and not the machine's, so that the
+ *     bits are the same on any number of cores.
+ */
+public record Engine(Kind kind, int shard) {
+  /** What stands behind the seam. */
+  public enum Kind {
+    /** The fastest there is for the device. */
+    AUTO,
+    /** Autograd on the networks as they are: the reference. */
+    PLAIN,
+    /** {@link FoldedNetwork}. */
+    FOLDED
+  }
+
+  /** Reads {@code gradients} of a recipe. */
+  public static Engine from(Options options) {
+    Engine engine =
+        new Engine(options.choice("engine", Kind.AUTO), options.integer("shard", 32, 0, 65_536));
+    options.done();
+    return engine;
+  }
+
+  /**
+   * The network as this engine runs it, for the innermost scope's life.
+   *
+   * @param imageShape C, H, W
+   * @param log told, in a line each, what is not as the engine would have it
+   */
+  public Network over(Network network, long[] imageShape, Consumer<String> log) {
+    return kind == Kind.PLAIN
+        ? network
+        : FoldedNetwork.of(network, imageShape, network.device().isCuda() ? 0 : shard, log);
+  }
+}

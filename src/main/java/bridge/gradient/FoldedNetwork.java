@@ -1,0 +1,196 @@
+package bridge.gradient;
+
+import bridge.graph.Compiler;
+import bridge.graph.Graph;
+import bridge.graph.Program;
+import bridge.model.Mode;
+import bridge.model.Network;
+import bridge.model.NetworkDecorator;
+import bridge.torch.DType;
+import bridge.torch.Generator;
+import bridge.torch.NativeException;
+import bridge.torch.NoGrad;
+import bridge.torch.Scope;
+import bridge.torch.Shards;
+import bridge.torch.Tensor;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * A network that, in evaluation mode, works by compiled programs ({@link Program}) and on parts of
+ * a batch at the same time ({@link Shards}): when it is asked without gradients, and when {@link
+ * Objective} asks for the gradient of images. In training mode, and where autograd records, it is
+ * the network it was made of.
+ *
+ * <p>Whether the programs compute the same is tried on random images when they are made; where they
+ * do not, or the network cannot be followed, only the division into parts is left.
+ */
+public final class FoldedNetwork extends NetworkDecorator {
+  /** Relative, in the Euclidean norm: what float32 rounding may come to. */
+  private static final double TOLERANCE = 1e-5;
+
+  private final Network network;
+  private final int shard;
+  private final Scope home;
+  private final Thread maker = Thread.currentThread();
+  private final Map<List<String>, Optional<Program>> tapped = new HashMap<>();
+  private Optional<Compiler> compiler = Optional.empty();
+  private Optional<Program> program = Optional.empty();
+
+  private FoldedNetwork(Network network, int shard, Scope home) {
+    super(network);
+    this.network = network;
+    this.shard = shard;
+    this.home = home;
+  }
+
+  /**
+   * Compiles a network, for the innermost scope's life.
+   *
+   * @param imageShape C, H, W
+   * @param shard the most images of a part of a batch; 0 for no division
+   * @param log told, in a line, why the network is left as it is, if it is
+   */
+  public static FoldedNetwork of(
+      Network network, long[] imageShape, int shard, Consumer<String> log) {
+    FoldedNetwork folded = new FoldedNetwork(network, shard, Scope.innermost());
+    try (Scope _ = Scope.open("fold");
+        Mode _ = Mode.eval(network)) {
+      folded.compile(imageShape);
+    } catch (Graph.Unsupported | NativeException e) {
+      log.accept(
+          "%s runs as it is, its batch normalisation unfolded: %s"
+              .formatted(network.name(), e.getMessage()));
+    }
+    return folded;
+  }
+
+  private void compile(long[] shape) {
+    Tensor three = images(3, shape);
+    Compiler made = network.compiler(home, three);
+    Program compiled = made.program();
+    // another number of images: nothing in the program may depend on the first
+    for (Tensor images : List.of(three, images(5, shape))) {
+      compare(compiled, images);
+    }
+    compiler = Optional.of(made);
+    program = Optional.of(compiled);
+  }
+
+  private Tensor images(long count, long[] shape) {
+    Generator random = Generator.on(device(), 20_240_211 + count);
+    return Tensor.uniform(0, 1, random, device(), count, shape[0], shape[1], shape[2]);
+  }
+
+  private void compare(Program compiled, Tensor images) {
+    try (Scope _ = Scope.open("compare")) {
+      Tensor x = images.detach().requiresGrad_(true);
+      Tensor logits = network.logits(x);
+      Tensor weights =
+          Tensor.randn(Generator.on(device(), 7), device(), logits.size(0), logits.size(1));
+      Tensor gradient = logits.mul(weights).sum().gradient(x);
+      Program.Pass pass = compiled.forward(images);
+      same("logits", logits.detach(), pass.logits());
+      same("logits", logits.detach(), compiled.infer(images).get(0));
+      same("gradients", gradient, compiled.backward(pass, weights));
+    }
+  }
+
+  private static void same(String what, Tensor plain, Tensor folded) {
+    try (NoGrad _ = NoGrad.enter()) {
+      double difference = folded.sub(plain).pow(2).sum().sqrt().item();
+      double length = plain.pow(2).sum().sqrt().item();
+      if (!(difference <= TOLERANCE * length)) {
+        throw new Graph.Unsupported(
+            "folded, its %s differ by %.1e of their length".formatted(what, difference / length));
+      }
+    }
+  }
+
+  /** Whether it has a program now, so that gradients need no autograd. */
+  boolean isCompiled() {
+    return program.isPresent() && !training();
+  }
+
+  /** The program with the network's weights as they are now. */
+  Program program() {
+    Program current = program.orElseThrow();
+    current.refresh();
+    return current;
+  }
+
+  /** The most images of a part; empty where a batch is not to be divided now. */
+  Optional<Integer> shard() {
+    return shard == 0 || training() ? Optional.empty() : Optional.of(shard);
+  }
+
+  @Override
+  public Outputs forward(Tensor images, List<String> features) {
+    if (training() || !NoGrad.isActive()) {
+      return network.forward(images, features);
+    }
+    return tapped(features)
+        .map(compiled -> outputs(compiled, images, features))
+        .orElseGet(() -> network.forward(images, features));
+  }
+
+  private Outputs outputs(Program compiled, Tensor images, List<String> features) {
+    compiled.refresh();
+    List<Tensor> results = infer(compiled, images);
+    Map<String, Tensor> tapped = new LinkedHashMap<>();
+    for (int i = 0; i < features.size(); i++) {
+      tapped.put(features.get(i), results.get(i + 1));
+    }
+    return new Outputs(results.get(0), tapped);
+  }
+
+  private List<Tensor> infer(Program compiled, Tensor images) {
+    long count = images.size(0);
+    if (shard == 0 || count == 0) {
+      return compiled.infer(images);
+    }
+    List<Tensor> results =
+        compiled.shapes(count).stream()
+            .map(shape -> Tensor.empty(DType.FLOAT32, device(), shape))
+            .toList();
+    Shards.run(
+        count,
+        shard,
+        (first, length) -> {
+          List<Tensor> part = compiled.infer(images.narrow(0, first, length));
+          try (NoGrad _ = NoGrad.enter()) {
+            for (int i = 0; i < part.size(); i++) {
+              results.get(i).narrow(0, first, length).copy_(part.get(i));
+            }
+          }
+        });
+    return results;
+  }
+
+  /** A program that gives these features, made when they are first asked for. */
+  private synchronized Optional<Program> tapped(List<String> features) {
+    if (features.isEmpty() || compiler.isEmpty()) {
+      return program;
+    }
+    if (!tapped.containsKey(features) && Thread.currentThread() == maker) {
+      tapped.put(features, compile(features));
+    }
+    return tapped.getOrDefault(features, Optional.empty());
+  }
+
+  private Optional<Program> compile(List<String> features) {
+    Compiler made = compiler.orElseThrow();
+    try (Scope _ = Scope.open("taps");
+        NoGrad _ = NoGrad.enter()) {
+      Map<String, Tensor> expected = network.forward(made.images(), features).features();
+      Program compiled = made.program(features.stream().map(expected::get).toList());
+      return Optional.of(compiled);
+    } catch (Graph.Unsupported | NativeException e) {
+      return Optional.empty();
+    }
+  }
+}
