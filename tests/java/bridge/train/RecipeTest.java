@@ -103,6 +103,7 @@ final class RecipeTest {
             "select",
             "evaluate",
             "precision",
+            "gradients",
             "seed"),
         resolved.keySet());
     assertEquals("8/255", resolved.getAsJsonObject("attack").get("epsilon").getAsString());

@@ -1,7 +1,6 @@
 package bridge.graph;
 
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -14,22 +13,13 @@ import java.util.TreeSet;
  * get none, so nothing is computed for them.
  */
 final class BackwardText {
-  /**
-   * A value's gradient as far as it is known.
-   *
-   * @param fresh whether the variable is nobody else's, so that more may be added to it
-   */
-  private record Part(String variable, boolean fresh) {}
-
   private final Graph graph;
   private final Map<Integer, long[]> shapes;
   private final Set<Integer> dependent;
-  private final Map<Integer, List<Part>> parts = new HashMap<>();
+  private final Adjoints adjoints = new Adjoints();
   private final Set<String> saved = new LinkedHashSet<>();
   private final Set<Integer> values = new TreeSet<>();
   private final Set<Integer> weights = new TreeSet<>();
-  private final StringBuilder body = new StringBuilder();
-  private int variables;
 
   private BackwardText(Graph graph, Map<Integer, long[]> shapes) {
     this.graph = graph;
@@ -56,13 +46,13 @@ final class BackwardText {
   }
 
   private Function write(String name) {
-    give(graph.output(), "g", false);
+    adjoints.share(graph.output(), "g");
     for (Node node : graph.nodes().reversed()) {
-      if (dependent.contains(node.id()) && parts.containsKey(node.id())) {
-        differentiate(node, sum(node.id()));
+      if (dependent.contains(node.id()) && adjoints.has(node.id())) {
+        differentiate(node, adjoints.sum(node.id()));
       }
     }
-    String images = sum(0);
+    String images = adjoints.sum(0);
     StringBuilder text = new StringBuilder();
     text.append("def %s(g: Tensor, s: List[Tensor], p: List[Tensor]) -> Tensor:\n".formatted(name));
     List<String> order = List.copyOf(saved);
@@ -70,38 +60,8 @@ final class BackwardText {
       text.append("  %s = s[%d]\n".formatted(order.get(i), i + 1));
     }
     weights.forEach(i -> text.append("  p%d = p[%d]\n".formatted(i, i)));
-    text.append(body).append("  return %s\n".formatted(images));
+    text.append(adjoints).append("  return %s\n".formatted(images));
     return new Function(text.toString(), order, List.copyOf(values));
-  }
-
-  private void give(int id, String variable, boolean fresh) {
-    if (dependent.contains(id)) {
-      parts.computeIfAbsent(id, _ -> new ArrayList<>()).add(new Part(variable, fresh));
-    }
-  }
-
-  private String assign(String expression) {
-    String variable = "g" + ++variables;
-    body.append("  %s = %s\n".formatted(variable, expression));
-    return variable;
-  }
-
-  /** All that was given to a value, in one variable. */
-  private String sum(int id) {
-    List<Part> all = parts.get(id);
-    if (all == null) {
-      throw new Graph.Unsupported("its logits do not depend on the images");
-    }
-    Part total = all.stream().filter(Part::fresh).findFirst().orElse(all.get(0));
-    boolean fresh = total.fresh;
-    String sum = total.variable;
-    for (Part part : all) {
-      if (part != total) {
-        sum = assign("torch.%s(%s, %s)".formatted(fresh ? "add_" : "add", sum, part.variable));
-        fresh = true;
-      }
-    }
-    return sum;
   }
 
   private String value(int id) {
@@ -128,27 +88,23 @@ final class BackwardText {
     int x = node.inputs().filter(dependent::contains).findFirst().orElseThrow();
     switch (node.operator()) {
       case "conv2d" -> convolution(node, g);
-      case "batch_norm" ->
-          give(x, assign("%s * %s".formatted(g, weight(Folding.extra(node)))), true);
-      case "relu" -> fresh(x, "torch.threshold_backward(%s, %s, 0)", g, value(node.id()));
+      case "batch_norm" -> adjoints.fresh(x, "%s * %s", g, weight(Folding.extra(node)));
+      case "relu" -> adjoints.fresh(x, "torch.threshold_backward(%s, %s, 0)", g, value(node.id()));
       case "hardtanh" ->
-          fresh(
+          adjoints.fresh(
               x,
               "torch.hardtanh_backward(%s, %s, %s, %s)",
               g,
               value(node.id()),
               node.literal(1),
               node.literal(2));
-      case "silu" -> fresh(x, "torch.silu_backward(%s, %s)", g, value(x));
-      case "gelu" -> fresh(x, "torch.gelu_backward(%s, %s)", g, value(x));
+      case "silu" -> adjoints.fresh(x, "torch.silu_backward(%s, %s)", g, value(x));
+      case "gelu" -> adjoints.fresh(x, "torch.gelu_backward(%s, %s)", g, value(x));
       case "sigmoid", "tanh" ->
-          fresh(x, "torch.%s_backward(%s, %s)", node.operator(), g, value(node.id()));
+          adjoints.fresh(x, "torch.%s_backward(%s, %s)", node.operator(), g, value(node.id()));
       case "add", "sub", "mul", "div" -> arithmetic(node, g);
-      case "linear" ->
-          give(
-              x, assign("torch.matmul(%s, %s)".formatted(g, weight(node.operands().get(1)))), true);
-      case "view", "reshape", "flatten" ->
-          give(x, assign("torch.reshape(%s, %s)".formatted(g, shape(x))), false);
+      case "linear" -> adjoints.fresh(x, "torch.matmul(%s, %s)", g, weight(node.operands().get(1)));
+      case "view", "reshape", "flatten" -> share(x, "torch.reshape(%s, %s)", g, shape(x));
       case "adaptive_avg_pool2d", "avg_pool2d", "max_pool2d", "mean" -> pooling(node, g);
       case "cat", "stack", "narrow", "transpose", "constant_pad_nd" -> shapes(node, g);
       default ->
@@ -156,8 +112,9 @@ final class BackwardText {
     }
   }
 
-  private void fresh(int x, String format, Object... arguments) {
-    give(x, assign(format.formatted(arguments)), true);
+  /** What may be a view of what others see. */
+  private void share(int id, String format, Object... arguments) {
+    adjoints.share(id, adjoints.assign(format, arguments));
   }
 
   private String shape(int id) {
@@ -180,7 +137,7 @@ final class BackwardText {
                   weight(Folding.extra(node)),
                   out[2] * out[3],
                   in[1] * kernel[0] * kernel[1]);
-      fresh(
+      adjoints.fresh(
           x,
           "torch.col2im(torch.transpose(%s, 1, 2), [%d, %d], %s, %s, %s, %s)",
           columns,
@@ -191,7 +148,7 @@ final class BackwardText {
           node.literal(4),
           node.literal(3));
     } else {
-      fresh(
+      adjoints.fresh(
           x,
           "torch.convolution_backward(%s, %s, %s, None, %s, %s, %s, False, [0, 0], %s, [True,"
               + " False, False])[0]",
@@ -225,22 +182,22 @@ final class BackwardText {
       case "sub" -> {
         addend(first, g);
         if (depends(second)) {
-          fresh(((Operand.Value) second).id(), "-%s", g);
+          adjoints.fresh(((Operand.Value) second).id(), "-%s", g);
         }
       }
       case "mul" -> {
         if (depends(first)) {
-          fresh(((Operand.Value) first).id(), "%s * %s", g, other(second));
+          adjoints.fresh(((Operand.Value) first).id(), "%s * %s", g, other(second));
         }
         if (depends(second)) {
-          fresh(((Operand.Value) second).id(), "%s * %s", g, other(first));
+          adjoints.fresh(((Operand.Value) second).id(), "%s * %s", g, other(first));
         }
       }
       default -> {
         if (both || depends(second)) {
           throw new Graph.Unsupported("it divides by what depends on the images");
         }
-        fresh(((Operand.Value) first).id(), "%s / %s", g, factor(second));
+        adjoints.fresh(((Operand.Value) first).id(), "%s / %s", g, factor(second));
       }
     }
   }
@@ -251,7 +208,7 @@ final class BackwardText {
 
   private void addend(Operand operand, String g) {
     if (depends(operand)) {
-      give(((Operand.Value) operand).id(), g, false);
+      adjoints.share(((Operand.Value) operand).id(), g);
     }
   }
 
@@ -268,7 +225,7 @@ final class BackwardText {
         if (out[2] == 1 && out[3] == 1) {
           spread(x, g, in);
         } else {
-          fresh(x, "torch._adaptive_avg_pool2d_backward(%s, %s)", g, value(x));
+          adjoints.fresh(x, "torch._adaptive_avg_pool2d_backward(%s, %s)", g, value(x));
         }
       }
       case "mean" -> {
@@ -278,9 +235,9 @@ final class BackwardText {
         spread(x, "torch.reshape(%s, [-1, %d, 1, 1])".formatted(g, in[1]), in);
       }
       case "avg_pool2d" ->
-          fresh(x, "torch.avg_pool2d_backward(%s, %s, %s)", g, value(x), literals(node));
+          adjoints.fresh(x, "torch.avg_pool2d_backward(%s, %s, %s)", g, value(x), literals(node));
       default ->
-          fresh(
+          adjoints.fresh(
               x,
               "torch.max_pool2d_with_indices_backward(%s, %s, %s, %s)",
               g,
@@ -292,12 +249,7 @@ final class BackwardText {
 
   /** The gradient of a mean over all positions: the same at each. */
   private void spread(int x, String g, long[] in) {
-    give(
-        x,
-        assign(
-            "torch.expand(%s / %d, [-1, %d, %d, %d])"
-                .formatted(g, in[2] * in[3], in[1], in[2], in[3])),
-        false);
+    share(x, "torch.expand(%s / %d, [-1, %d, %d, %d])", g, in[2] * in[3], in[1], in[2], in[3]);
   }
 
   private static String literals(Node node) {
@@ -307,17 +259,14 @@ final class BackwardText {
   private void shapes(Node node, String g) {
     switch (node.operator()) {
       case "transpose" ->
-          give(
-              node.input(),
-              assign("torch.transpose(%s, %s, %s)".formatted(g, node.literal(1), node.literal(2))),
-              false);
+          share(node.input(), "torch.transpose(%s, %s, %s)", g, node.literal(1), node.literal(2));
       case "narrow" -> narrow(node, g);
       case "constant_pad_nd" -> {
         List<String> back = new ArrayList<>();
         for (long side : node.numbers(1)) {
           back.add(Long.toString(-side));
         }
-        fresh(node.input(), "torch.constant_pad_nd(%s, [%s])", g, String.join(", ", back));
+        adjoints.fresh(node.input(), "torch.constant_pad_nd(%s, [%s])", g, String.join(", ", back));
       }
       default -> joined(node, g);
     }
@@ -333,7 +282,7 @@ final class BackwardText {
       sides.add("0, 0");
     }
     sides.add(before + ", " + after);
-    fresh(node.input(), "torch.constant_pad_nd(%s, [%s])", g, String.join(", ", sides));
+    adjoints.fresh(node.input(), "torch.constant_pad_nd(%s, [%s])", g, String.join(", ", sides));
   }
 
   private void joined(Node node, String g) {
@@ -345,11 +294,11 @@ final class BackwardText {
         throw new Graph.Unsupported("it joins weights to what depends on the images");
       }
       if (node.is("stack")) {
-        give(id, assign("torch.select(%s, %d, %d)".formatted(g, dim, i)), false);
+        share(id, "torch.select(%s, %d, %d)", g, dim, i);
       } else {
         long[] in = shapes.get(id);
         long length = in[dim < 0 ? dim + in.length : dim];
-        give(id, assign("torch.narrow(%s, %d, %d, %d)".formatted(g, dim, offset, length)), false);
+        share(id, "torch.narrow(%s, %d, %d, %d)", g, dim, offset, length);
         offset += length;
       }
     }

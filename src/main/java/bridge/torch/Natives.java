@@ -131,6 +131,8 @@ public final class Natives {
   /** Sets how many threads one operation may use; results can depend on it in the last bits. */
   public static void setThreads(int threads) {
     load();
+    // a thread's first question makes it take over the number that was set last on any other
+    torch.get_num_threads();
     torch.set_num_threads(threads);
   }
 

@@ -42,7 +42,6 @@ public final class ScriptFunction {
 
   /** As {@link #compile(String, String)}, in another scope than the innermost one. */
   public static ScriptFunction compile(Scope home, String name, String source) {
-    if (System.getenv("DUMP") != null) System.err.println(source);
     torch.getProfilingMode().put(false);
     try (Scope _ = Scope.open("compile")) {
       CompilationUnit unit = home.adopt(Tensor.call(() -> torch.compile(source)));

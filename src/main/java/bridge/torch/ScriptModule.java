@@ -184,12 +184,7 @@ public final class ScriptModule {
     }
   }
 
-  /**
-   * The text of its graph in evaluation mode, in which each parameter and buffer is a constant
-   * named {@code self.} and its path.
-   *
-   * @throws NativeException if libtorch cannot freeze it
-   */
+  /** The text of its graph in evaluation mode; parameters are constants {@code self.PATH}. */
   public String frozenGraph() {
     return FrozenGraph.text(root);
   }
