@@ -17,7 +17,8 @@ set -uo pipefail
 cd "$(dirname "$0")/../.."
 repository=$PWD
 results=$(realpath -m "${1:-${OUT:-target/gpu}}")
-app=$(realpath -m "${BRIDGE_APP:?the folder that tests/gpu/pack.sh made}")
+: "${BRIDGE_APP:?is not set: the folder that tests/gpu/pack.sh made}"
+app=$(realpath -m "$BRIDGE_APP")
 device=${BRIDGE_DEVICE:-cuda}
 python=${BRIDGE_PYTHON:-python3}
 budget=${BRIDGE_SECONDS:-570}
