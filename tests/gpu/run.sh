@@ -101,7 +101,7 @@ unless_there() {
 golden() {
   # cuDNN and cuBLAS compute float32 as float32: the recordings did
   part golden-losses 60 '' env NVIDIA_TF32_OVERRIDE=0 "${tests[@]}" bridge.method.GoldenLossesTest
-  part golden-attacks 60 '' env NVIDIA_TF32_OVERRIDE=0 "${tests[@]}" bridge.attack.GoldenAttacksTest
+  part golden-attacks 90 '' env NVIDIA_TF32_OVERRIDE=0 "${tests[@]}" bridge.attack.GoldenAttacksTest
   part golden-trajectories 150 '' env NVIDIA_TF32_OVERRIDE=0 "${tests[@]}" bridge.train.GoldenTrajectoriesTest
 }
 

@@ -37,7 +37,7 @@ public final class CudaGraph implements AutoCloseable {
 
   /** Where captures happen: entered, with all that must hold around one. */
   interface Stage extends AutoCloseable {
-    /** Waits for the device. */
+    /** Waits for the device, and gives back what memory no tensor has. */
     void synchronize();
 
     @Override

@@ -51,6 +51,8 @@ final class SideStream implements CudaGraph.Stage {
     Tensor.call(
         () -> {
           devices.synchronizeDevice((byte) device.index());
+          // what the runs before have left in this stream's cache would be of no use to any other
+          torch.emptyCache();
           return null;
         });
   }
