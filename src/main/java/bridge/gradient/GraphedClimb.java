@@ -17,7 +17,8 @@ import java.util.stream.Stream;
  * Climbs by recording one step and replaying it. A recording works on tensors of its own, into
  * which a batch's constants and points are copied, and on the networks' weights where they lie; so
  * it serves all batches of the same shapes, also while an optimiser changes the weights in place.
- * It is made anew when a weight has moved.
+ * It is made anew when a weight has moved: a network that computes with tensors made from its
+ * weights either changes these in place too, or tells of them ({@link Network#constants}).
  *
  * <p>Where recording or replaying fails, this batch and all that follow are climbed plainly, from
  * the same points, after one line in the log. Networks in training mode, whose statistics a
