@@ -5,10 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
+import bridge.GoldenDevice;
 import bridge.checkpoint.TensorFile;
 import bridge.loss.Losses;
 import bridge.model.Network;
-import bridge.torch.Device;
 import bridge.torch.Generator;
 import bridge.torch.NoGrad;
 import bridge.torch.Scope;
@@ -123,8 +123,8 @@ class GoldenAttacksTest {
 
     Case(Path net, JsonObject card, Map<String, Tensor> inputs) {
       this.card = card;
-      this.images = inputs.get("x");
-      this.labels = inputs.get("y");
+      this.images = GoldenDevice.there(inputs.get("x"));
+      this.labels = GoldenDevice.there(inputs.get("y"));
       this.student = RecordedNetworks.load(net.resolve("student_torchscript.pt"), images);
       this.teacher = RecordedNetworks.load(net.resolve("teacher_torchscript.pt"), images);
       teacher.freeze();
@@ -135,7 +135,7 @@ class GoldenAttacksTest {
       for (Map.Entry<String, Network> e :
           Map.of("student", student, "teacher", teacher).entrySet()) {
         Tensor answer = e.getValue().logits(images);
-        Tensor expected = inputs.get(e.getKey() + "_logits");
+        Tensor expected = GoldenDevice.there(inputs.get(e.getKey() + "_logits"));
         double within = LOGITS * Math.max(1, expected.abs().max().item());
         assertEquals(0, answer.sub(expected).abs().max().item(), within, e.getKey() + "'s logits");
         double accuracy = card.getAsJsonObject("accuracy").get(e.getKey() + "_clean").getAsDouble();
@@ -173,7 +173,7 @@ class GoldenAttacksTest {
 
     void check(String attack, Map<String, Tensor> expected) {
       UnaryOperator<Tensor> objective = objective(attack);
-      Tensor start = expected.get("x_start");
+      Tensor start = GoldenDevice.there(expected.get("x_start"));
       checkSetting(attack, start);
       checkImageLosses("start", expected.get("loss_start"), objective.apply(start), 0);
       checkGradient(expected.get("grad_start"), objective, start);
@@ -207,7 +207,7 @@ class GoldenAttacksTest {
     }
 
     private Tensor made(String attack, int steps, UnaryOperator<Tensor> objective, Tensor start) {
-      Generator unused = Generator.on(Device.CPU, 1);
+      Generator unused = Generator.on(GoldenDevice.DEVICE, 1);
       return switch (kind(attack)) {
         case "fgsm" -> new Fgsm(ball()).perturb(student, images, labels, unused).images();
         case "mifgsm" ->
@@ -259,7 +259,7 @@ class GoldenAttacksTest {
 
     private static void assertShare(
         Tensor expected, Tensor made, double beyond, double allowed, String what) {
-      Tensor difference = expected.sub(made).abs();
+      Tensor difference = GoldenDevice.there(expected).sub(made).abs();
       double share = (double) difference.gt(beyond).sum().itemLong() / difference.numel();
       assertTrue(
           share <= allowed,

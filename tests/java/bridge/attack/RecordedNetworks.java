@@ -1,10 +1,10 @@
 package bridge.attack;
 
+import bridge.GoldenDevice;
 import bridge.model.ModelSpec;
 import bridge.model.Models;
 import bridge.model.Network;
 import bridge.model.Normalisation;
-import bridge.torch.Device;
 import bridge.torch.NoGrad;
 import bridge.torch.Scope;
 import bridge.torch.ScriptModule;
@@ -31,7 +31,7 @@ final class RecordedNetworks {
             (int) images.size(2),
             Normalisation.NONE,
             new Seeds(1),
-            Device.CPU);
+            GoldenDevice.DEVICE);
     network.train(false);
     return network;
   }
@@ -39,7 +39,7 @@ final class RecordedNetworks {
   private static int classes(Path file, Tensor images) {
     try (Scope _ = Scope.open("classes");
         NoGrad _ = NoGrad.enter()) {
-      ScriptModule module = ScriptModule.load(file, Device.CPU);
+      ScriptModule module = ScriptModule.load(file, GoldenDevice.DEVICE);
       module.train(false);
       return (int) module.forward(images, List.of()).get("").size(1);
     }

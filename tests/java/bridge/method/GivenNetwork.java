@@ -1,5 +1,6 @@
 package bridge.method;
 
+import bridge.GoldenDevice;
 import bridge.model.Network;
 import bridge.torch.Device;
 import bridge.torch.Tensor;
@@ -77,6 +78,6 @@ final class GivenNetwork implements Network {
 
   @Override
   public Device device() {
-    return Device.CPU;
+    return GoldenDevice.DEVICE;
   }
 }

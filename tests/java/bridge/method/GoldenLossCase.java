@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import bridge.GoldenDevice;
 import bridge.loss.Divergence;
 import bridge.loss.Reduction;
 import bridge.method.parts.Inputs;
@@ -14,7 +15,6 @@ import bridge.method.parts.Rectification;
 import bridge.method.parts.Reference;
 import bridge.method.parts.Teacher;
 import bridge.torch.DType;
-import bridge.torch.Device;
 import bridge.torch.NoGrad;
 import bridge.torch.Seeds;
 import bridge.torch.Tensor;
@@ -80,7 +80,9 @@ final class GoldenLossCase {
     this.constants = card.getAsJsonObject("constants");
     this.what = card.getAsJsonObject("source").get("what").getAsString();
     this.type = type;
-    golden.forEach((name, t) -> tensors.put(name, t.dtype() == DType.INT64 ? t : t.to(type)));
+    golden.forEach(
+        (name, t) ->
+            tensors.put(name, GoldenDevice.there(t.dtype() == DType.INT64 ? t : t.to(type))));
     for (String name : golden.keySet()) {
       if (golden.containsKey("grad_" + name)) {
         leaves.put(name, tensors.get(name).copy().requiresGrad_(true));
@@ -90,7 +92,7 @@ final class GoldenLossCase {
     labels =
         tensors.containsKey("labels")
             ? tensors.get("labels")
-            : Tensor.of(new long[(int) batch], batch);
+            : GoldenDevice.there(Tensor.of(new long[(int) batch], batch));
     loss = loss();
     Tensor features = features();
     Tensor sum = features == null ? loss.total() : loss.total().add(features);
@@ -100,8 +102,8 @@ final class GoldenLossCase {
   }
 
   private Loss loss() {
-    Tensor x = Tensor.of(new float[] {0});
-    Tensor moved = Tensor.of(new float[] {1});
+    Tensor x = GoldenDevice.there(Tensor.of(new float[] {0}));
+    Tensor moved = GoldenDevice.there(Tensor.of(new float[] {1}));
     GivenNetwork student =
         new GivenNetwork("the student")
             .says(x, leaves.get("student_clean"))
@@ -114,7 +116,7 @@ final class GoldenLossCase {
             new long[] {3, 1, 1},
             new int[0],
             new Seeds(1),
-            Device.CPU);
+            GoldenDevice.DEVICE);
     int epoch = constants.has("epoch") ? constants.get("epoch").getAsInt() + 1 : 1;
     Inputs inputs = new Inputs(x, labels, new int[0], epoch, 1, 1);
     return TestMethods.of(options(), setting).begin(inputs).descend(moved);

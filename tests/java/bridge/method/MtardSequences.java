@@ -3,12 +3,12 @@ package bridge.method;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import bridge.GoldenDevice;
 import bridge.method.parts.Inputs;
 import bridge.method.parts.Loss;
 import bridge.method.parts.MethodContext;
 import bridge.method.parts.Teacher;
 import bridge.torch.DType;
-import bridge.torch.Device;
 import bridge.torch.Seeds;
 import bridge.torch.Tensor;
 import com.google.gson.JsonElement;
@@ -69,11 +69,11 @@ final class MtardSequences {
                 new long[] {3, 1, 1},
                 new int[0],
                 new Seeds(1),
-                Device.CPU));
+                GoldenDevice.DEVICE));
     int steps = constants.get("steps").getAsInt();
     assertEquals(steps, tensors.get("student_adv").size(0));
-    Tensor x = Tensor.of(new float[] {0});
-    Tensor moved = Tensor.of(new float[] {1});
+    Tensor x = GoldenDevice.there(Tensor.of(new float[] {0}));
+    Tensor moved = GoldenDevice.there(Tensor.of(new float[] {1}));
     Expected expected = Expected.of(json, tensors, type);
     for (int i = 0; i < steps; i++) {
       Tensor sAdv = said(tensors, "student_adv", i, type).copy().requiresGrad_(true);
@@ -81,7 +81,7 @@ final class MtardSequences {
       student.says(x, sNat).says(moved, sAdv);
       adversarial.says(moved, said(tensors, "teacher_adv", i, type));
       clean.says(x, said(tensors, "teacher_nat_clean", i, type));
-      Tensor labels = Tensor.of(new long[] {0}, 1);
+      Tensor labels = GoldenDevice.there(Tensor.of(new long[] {0}, 1));
       Inputs inputs = new Inputs(x, labels, new int[1], 1, i + 1L, 1);
       Loss loss = method.begin(inputs).descend(moved);
       loss.total().backward();
@@ -99,7 +99,7 @@ final class MtardSequences {
   }
 
   private static Tensor said(Map<String, Tensor> tensors, String name, int step, DType type) {
-    return tensors.get(name).select(0, step).to(type);
+    return GoldenDevice.there(tensors.get(name).select(0, step).to(type));
   }
 
   /** The options of a recipe for the constants of a script. */

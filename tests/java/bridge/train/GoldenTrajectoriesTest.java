@@ -3,6 +3,7 @@ package bridge.train;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
+import bridge.GoldenDevice;
 import bridge.checkpoint.TensorFile;
 import bridge.method.GoldenLossesTest;
 import bridge.method.Methods;
@@ -96,7 +97,7 @@ class GoldenTrajectoriesTest {
   private static void answers(String file) {
     try (Scope _ = Scope.open("golden");
         TensorFile inputs = inputs()) {
-      Tensor expected = inputs.tensors().get(ANSWERS + file);
+      Tensor expected = GoldenDevice.there(inputs.tensors().get(ANSWERS + file));
       Tensor images = Trajectory.images(inputs, 0, DType.FLOAT32);
       Network network = Trajectory.network(file, images, (int) expected.size(1), DType.FLOAT32);
       network.train(false);

@@ -1,5 +1,6 @@
 package bridge.train;
 
+import bridge.GoldenDevice;
 import bridge.Options;
 import bridge.attack.Ball;
 import bridge.attack.Norm;
@@ -12,7 +13,6 @@ import bridge.model.Models;
 import bridge.model.Network;
 import bridge.model.Normalisation;
 import bridge.torch.DType;
-import bridge.torch.Device;
 import bridge.torch.Seeds;
 import bridge.torch.Tensor;
 import com.google.gson.JsonArray;
@@ -83,7 +83,7 @@ final class Trajectory implements AutoCloseable {
   }
 
   private Tensor all(String input) {
-    return shared.tensors().get(input);
+    return GoldenDevice.there(shared.tensors().get(input));
   }
 
   private int batchOf(int step) {
@@ -97,7 +97,7 @@ final class Trajectory implements AutoCloseable {
   }
 
   static Tensor images(TensorFile inputs, int batch, DType type) {
-    Tensor x = inputs.tensors().get("x").select(0, batch);
+    Tensor x = GoldenDevice.there(inputs.tensors().get("x").select(0, batch));
     Tensor single = x.dtype() == DType.UINT8 ? x.to(DType.FLOAT32).div(255) : x;
     return single.to(type);
   }
@@ -211,7 +211,7 @@ final class Trajectory implements AutoCloseable {
             (int) images.size(2),
             Normalisation.NONE,
             new Seeds(1),
-            Device.CPU);
+            GoldenDevice.DEVICE);
     network.stateDict().values().stream()
         .filter(t -> t.dtype().isFloatingPoint())
         .forEach(t -> t.setData(t.detach().to(type)));

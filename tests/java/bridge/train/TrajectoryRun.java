@@ -3,6 +3,7 @@ package bridge.train;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import bridge.GoldenDevice;
 import bridge.attack.Pgd;
 import bridge.gradient.Objective;
 import bridge.method.Method;
@@ -13,7 +14,6 @@ import bridge.method.parts.MethodContext;
 import bridge.method.parts.Teacher;
 import bridge.model.Network;
 import bridge.torch.DType;
-import bridge.torch.Device;
 import bridge.torch.NoGrad;
 import bridge.torch.Scope;
 import bridge.torch.Seeds;
@@ -65,7 +65,7 @@ final class TrajectoryRun {
                 golden.imageShape(),
                 golden.labels(),
                 new Seeds(1),
-                Device.CPU));
+                GoldenDevice.DEVICE));
     begin();
     Map<String, Tensor> trained = new LinkedHashMap<>(student.parameters());
     method.parameters().forEach((key, p) -> trained.put("method/" + key, p));
@@ -208,7 +208,11 @@ final class TrajectoryRun {
     near(i, "largest perturbation", theirs, 1e-6, largest(moved));
     Tensor recorded = golden.adversarial(i);
     if (recorded != null) {
-      Tensor apart = recorded.to(type).sub(made).abs().gt(golden.tolerance().pixelsDiffer());
+      Tensor apart =
+          GoldenDevice.there(recorded.to(type))
+              .sub(made)
+              .abs()
+              .gt(golden.tolerance().pixelsDiffer());
       double share = (double) apart.sum().itemLong() / apart.numel();
       double allowed = Math.max(golden.tolerance().shareOfPixels(i + 1), fallback(i));
       assertTrue(share <= allowed, () -> at(i, "share of other pixels") + " is " + share);

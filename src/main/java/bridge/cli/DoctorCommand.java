@@ -6,6 +6,7 @@ import bridge.data.DataSpec;
 import bridge.data.Split;
 import bridge.files.Reason;
 import bridge.launch.CudaLibraries;
+import bridge.torch.CudaGraph;
 import bridge.torch.Device;
 import bridge.torch.Natives;
 import com.google.gson.annotations.SerializedName;
@@ -16,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -95,12 +97,10 @@ final class DoctorCommand implements Callable<Integer> {
   /** Says whether libtorch can be loaded at all: the CUDA build cannot without CUDA's libraries. */
   boolean cuda(boolean needed, List<CudaLibraries.Found> libraries) {
     if (!needed) {
-      findings.add(
-          new Finding(
-              "cuda",
-              State.OPTIONAL,
-              "not in this build, which runs on the processor",
-              "for NVIDIA's GPUs build with: mvn -Pcuda package"));
+      optional(
+          "cuda",
+          "not in this build, which runs on the processor",
+          "for NVIDIA's GPUs build with: mvn -Pcuda package");
       return true;
     }
     for (CudaLibraries.Found library : libraries) {
@@ -130,10 +130,29 @@ final class DoctorCommand implements Callable<Integer> {
             String.valueOf(devices),
             "run nvidia-smi; if it fails too, install NVIDIA's driver");
       }
+      graphs(CudaGraph.isBuilt(), CudaGraph.unavailable());
     } catch (BridgeException | LinkageError e) {
       note("libtorch", false, "does not load", e.getMessage().replace("; run bridge doctor", ""));
       unpacking();
     }
+  }
+
+  /** What is not built for CUDA at all is not missed, but whoever builds should know. */
+  void graphs(boolean built, Optional<String> unavailable) {
+    if (unavailable.isEmpty()) {
+      note("cuda graphs", true, "can be captured", "");
+    } else if (!built) {
+      optional(
+          "cuda graphs",
+          "the program was built without, for want of g++",
+          "install g++ and build it anew");
+    } else if (Natives.isCudaBuild()) {
+      optional("cuda graphs", unavailable.get(), "without them a run is slower, not otherwise");
+    }
+  }
+
+  private void optional(String subject, String found, String remedy) {
+    findings.add(new Finding(subject, State.OPTIONAL, found, remedy));
   }
 
   /** The commonest reason for which libtorch cannot be loaded. */
@@ -189,12 +208,10 @@ final class DoctorCommand implements Callable<Integer> {
       spec.load(Split.TEST).close();
       note(whole, true, spec.path().toString(), "");
     } catch (BridgeException e) {
-      findings.add(
-          new Finding(
-              whole,
-              State.OPTIONAL,
-              "not installed",
-              "apt install dataset-fashion-mnist, or --set data=fashion-mnist:FOLDER"));
+      optional(
+          whole,
+          "not installed",
+          "apt install dataset-fashion-mnist, or --set data=fashion-mnist:FOLDER");
     }
   }
 

@@ -240,6 +240,12 @@ public final class Tensor {
     return pointer.is_contiguous();
   }
 
+  /** Where its first element lies in its device's memory; 0 where there is none. */
+  public long address() {
+    Pointer first = pointer.data_ptr();
+    return first == null ? 0 : first.address();
+  }
+
   // ---- moving and copying ------------------------------------------------------------------
 
   public Tensor to(DType type) {
