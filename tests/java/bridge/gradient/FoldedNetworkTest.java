@@ -246,7 +246,7 @@ final class FoldedNetworkTest extends ScopedTest {
         climbed.add(
             Objectives.crossEntropy(folded)
                 .with(labels(11))
-                .climb(x, x, (part, _, begin) -> part.slope(begin).gradient())
+                .climb(List.of(x), x, (part, _, begin) -> part.slope(begin).gradient())
                 .toFloats());
         try (NoGrad _ = NoGrad.enter()) {
           logits.add(folded.logits(x).toFloats());
@@ -269,7 +269,7 @@ final class FoldedNetworkTest extends ScopedTest {
     Tensor parts =
         Objectives.crossEntropy(folded)
             .with(labels(8))
-            .climb(x, x, (part, _, begin) -> part.slope(begin).gradient());
+            .climb(List.of(x), x, (part, _, begin) -> part.slope(begin).gradient());
     assertClose(1e-5, whole.mul(2), parts);
   }
 
@@ -285,7 +285,7 @@ final class FoldedNetworkTest extends ScopedTest {
         () -> {
           try (Scope _ = Scope.open("climb")) {
             objective.climb(
-                x,
+                List.of(x),
                 x,
                 (part, _, begin) -> {
                   if (begin.size(0) == 2) {

@@ -8,6 +8,7 @@ import bridge.model.Network;
 import bridge.torch.Generator;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
+import java.util.List;
 
 /**
  * PGD on Carlini and Wagner's margin (2017) instead of the cross-entropy, which distillation papers
@@ -73,11 +74,12 @@ public record CwInfinity(
         Mode _ = Mode.eval(network)) {
       Objective objective =
           Objective.Form.of(network, (z, c) -> objective(z.get(0), c.get(0)).sum()).with(labels);
-      return attack.keep(objective.climb(images, begin, this::climb));
+      return attack.keep(objective.climb(List.of(images), begin, this::climb));
     }
   }
 
-  private Tensor climb(Objective objective, Tensor images, Tensor begin) {
+  private Tensor climb(Objective objective, List<Tensor> fixed, Tensor begin) {
+    Tensor images = fixed.get(0);
     Tensor x = begin;
     for (int i = 0; i < steps; i++) {
       try (Scope step = Scope.open("attack-step")) {

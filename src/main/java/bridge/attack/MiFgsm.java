@@ -8,6 +8,7 @@ import bridge.model.Network;
 import bridge.torch.Generator;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
+import java.util.List;
 
 /**
  * The momentum iterative method (Dong et al. 2018): from the image itself, {@code steps} times g ←
@@ -51,11 +52,12 @@ public record MiFgsm(Ball ball, double stepSize, int steps, double decay) implem
   private Tensor climb(Network network, Objective objective, Tensor images) {
     try (Scope attack = Scope.open("mifgsm");
         Mode _ = Mode.eval(network)) {
-      return attack.keep(objective.climb(images, images, this::climb));
+      return attack.keep(objective.climb(List.of(images), images, this::climb));
     }
   }
 
-  private Tensor climb(Objective objective, Tensor images, Tensor begin) {
+  private Tensor climb(Objective objective, List<Tensor> fixed, Tensor begin) {
+    Tensor images = fixed.get(0);
     Tensor x = begin.copy();
     Tensor momentum = images.zerosLike();
     for (int i = 0; i < steps; i++) {

@@ -2,6 +2,7 @@ package bridge.attack;
 
 import bridge.Options;
 import bridge.UsageException;
+import bridge.gradient.Climb;
 import bridge.gradient.Objective;
 import bridge.loss.Objectives;
 import bridge.model.Mode;
@@ -9,6 +10,7 @@ import bridge.model.Network;
 import bridge.torch.Generator;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
+import java.util.List;
 
 /**
  * Projected gradient ascent (Madry et al. 2018): from a start, {@code steps} times a step of {@code
@@ -94,18 +96,17 @@ public record Pgd(String name, Ball ball, double stepSize, int steps, Start star
     try (Scope attack = Scope.open("ascent");
         Mode _ = mode == NetworkMode.EVAL ? Mode.eval(network) : Mode.train(network)) {
       return attack.keep(
-          steps == 0 ? ball.project(begin, images) : objective.climb(images, begin, this::climb));
+          steps == 0
+              ? ball.project(begin, images)
+              : objective.climb(List.of(images), begin, new BallStep(ball, stepSize), steps));
     }
   }
 
-  private Tensor climb(Objective objective, Tensor images, Tensor begin) {
-    Tensor x = begin;
-    for (int i = 0; i < steps; i++) {
-      try (Scope step = Scope.open("attack-step")) {
-        Tensor up = objective.slope(x).gradient();
-        x = step.keep(ball.project(ball.step(x.detach(), up, stepSize), images));
-      }
+  /** Up the gradient, then back into the ball around the images and [0, 1]. */
+  private record BallStep(Ball ball, double stepSize) implements Climb.Step {
+    @Override
+    public Tensor next(Tensor from, Tensor gradient, List<Tensor> fixed) {
+      return ball.project(ball.step(from, gradient, stepSize), fixed.get(0));
     }
-    return x;
   }
 }

@@ -50,9 +50,8 @@ public interface Climb {
   /** One step, in the caller's scope. */
   static Tensor once(Objective objective, Step step, List<Tensor> fixed, Tensor from) {
     try (Scope scope = Scope.open("attack-step")) {
-      Tensor x = from.detach().requiresGrad_(true);
-      Tensor gradient = objective.at(x).gradient(x);
-      return scope.keep(step.next(x.detach(), gradient, fixed));
+      Tensor x = from.detach();
+      return scope.keep(step.next(x, objective.slope(x).gradient(), fixed));
     }
   }
 }

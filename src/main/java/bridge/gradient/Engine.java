@@ -2,6 +2,8 @@ package bridge.gradient;
 
 import bridge.Options;
 import bridge.model.Network;
+import bridge.torch.CudaGraph;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
@@ -20,7 +22,9 @@ public record Engine(Kind kind, int shard) {
     /** Autograd on the networks as they are: the reference. */
     PLAIN,
     /** {@link FoldedNetwork}. */
-    FOLDED
+    FOLDED,
+    /** FOLDED, and on CUDA the steps of attacks recorded and replayed: {@link GraphedClimb}. */
+    GRAPH
   }
 
   /** Reads {@code gradients} of a recipe. */
@@ -38,8 +42,18 @@ public record Engine(Kind kind, int shard) {
    * @param log told, in a line each, what is not as the engine would have it
    */
   public Network over(Network network, long[] imageShape, Consumer<String> log) {
-    return kind == Kind.PLAIN
-        ? network
-        : FoldedNetwork.of(network, imageShape, network.device().isCuda() ? 0 : shard, log);
+    if (kind == Kind.PLAIN) {
+      return network;
+    }
+    boolean cuda = network.device().isCuda();
+    FoldedNetwork folded = FoldedNetwork.of(network, imageShape, cuda ? 0 : shard, log);
+    if (kind == Kind.GRAPH || kind == Kind.AUTO && cuda) {
+      Optional<String> why =
+          cuda ? CudaGraph.unavailable() : Optional.of("the device is the processor");
+      why.ifPresentOrElse(
+          reason -> log.accept("%s runs without CUDA graphs: %s".formatted(network.name(), reason)),
+          () -> folded.withGraphs(Recorder.cudaGraphs(network.device())));
+    }
+    return folded;
   }
 }

@@ -30,7 +30,7 @@ import java.util.function.Consumer;
  * <p>Whether the programs compute the same is tried on random images when they are made; where they
  * do not, or the network cannot be followed, only the division into parts is left.
  */
-public final class FoldedNetwork extends NetworkDecorator {
+public final class FoldedNetwork extends NetworkDecorator implements AutoCloseable {
   /** What float32 rounding may come to. */
   private static final double TOLERANCE = 1e-5;
 
@@ -44,6 +44,7 @@ public final class FoldedNetwork extends NetworkDecorator {
   private final Map<List<String>, Optional<Program>> tapped = new HashMap<>();
   private Optional<Compiler> compiler = Optional.empty();
   private Optional<Program> program = Optional.empty();
+  private Optional<GraphedClimb> graphs = Optional.empty();
 
   private FoldedNetwork(Network network, int shard, Scope home) {
     super(network);
@@ -134,6 +135,23 @@ public final class FoldedNetwork extends NetworkDecorator {
       Tensor difference = folded.sub(plain).flatten(1).norm2Keep(1);
       return difference.div(plain.flatten(1).norm2Keep(1).clampMin(TINY)).toDoubles();
     }
+  }
+
+  /** Has attacks record their steps and replay them from now on. */
+  FoldedNetwork withGraphs(Recorder recorder) {
+    graphs = Optional.of(new GraphedClimb(recorder));
+    return this;
+  }
+
+  /** What replays steps; empty where they are not to be recorded. */
+  Optional<Climb> graphs() {
+    return graphs.map(climb -> climb);
+  }
+
+  /** Forgets what was recorded; its memory is the device's. */
+  @Override
+  public void close() {
+    graphs.ifPresent(GraphedClimb::close);
   }
 
   /** Whether it has a program now, so that gradients need no autograd. */

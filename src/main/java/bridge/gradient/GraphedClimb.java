@@ -77,6 +77,7 @@ public final class GraphedClimb implements Climb, AutoCloseable {
     List<Tensor> given =
         Stream.of(List.of(begin), objective.constants(), fixed).flatMap(List::stream).toList();
     Key key = new Key(objective.form(), step, given.stream().map(Shape::of).toList());
+    objective.form().refresh();
     long[] weights = weights(objective.form());
     Recorded one = recorded.get(key);
     if (one == null || !Arrays.equals(one.weights, weights)) {

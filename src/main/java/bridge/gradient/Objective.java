@@ -8,6 +8,7 @@ import bridge.torch.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * What an attack climbs, as data: a form, which stays the same for a whole run, and the constants
@@ -44,6 +45,15 @@ public record Objective(Form form, List<Tensor> constants) {
       return new Form(List.of(network), value);
     }
 
+    /** Has folded networks take over their weights as they are now. */
+    void refresh() {
+      for (Network network : networks) {
+        if (network instanceof FoldedNetwork folded && folded.isCompiled()) {
+          folded.program();
+        }
+      }
+    }
+
     /** The objective with one batch's constants. */
     public Objective with(Tensor... constants) {
       return new Objective(this, List.of(constants));
@@ -65,11 +75,11 @@ public record Objective(Form form, List<Tensor> constants) {
     /**
      * @param part the objective with the constants of these images; its value, and so its gradient,
      *     may be the whole batch's up to a factor above 0
-     * @param images around which to stay
+     * @param fixed what belongs to these images, such as those around which to stay
      * @param begin where to begin
      * @return where the steps led
      */
-    Tensor climb(Objective part, Tensor images, Tensor begin);
+    Tensor climb(Objective part, List<Tensor> fixed, Tensor begin);
   }
 
   /** The value, a scalar, at these images [N, C, H, W]; autograd records. */
@@ -120,32 +130,54 @@ public record Objective(Form form, List<Tensor> constants) {
   /**
    * Climbs from some images, where it can with the parts of the batch side by side.
    *
-   * @param images [N, C, H, W] around which to stay
+   * @param fixed tensors of one row for each image, such as the images around which to stay
    * @param begin [N, C, H, W] where to begin
    * @return [N, C, H, W] in the innermost scope
    */
-  public Tensor climb(Tensor images, Tensor begin, Ascent ascent) {
+  public Tensor climb(List<Tensor> fixed, Tensor begin, Ascent ascent) {
     Optional<Integer> shard = shard();
-    if (shard.isEmpty() || images.size(0) == 0) {
-      return ascent.climb(this, images, begin);
+    if (shard.isEmpty() || begin.size(0) == 0) {
+      return ascent.climb(this, fixed, begin);
     }
     Tensor result = begin.emptyLike();
-    if (isCompiled()) {
-      form.networks.forEach(network -> ((FoldedNetwork) network).program());
-    }
+    form.refresh();
     Shards.run(
-        images.size(0),
+        begin.size(0),
         shard.get(),
         (first, count) -> {
-          Objective part =
-              new Objective(form, constants.stream().map(c -> c.narrow(0, first, count)).toList());
+          Objective part = new Objective(form, narrow(constants, first, count));
           Tensor climbed =
-              ascent.climb(part, images.narrow(0, first, count), begin.narrow(0, first, count));
+              ascent.climb(part, narrow(fixed, first, count), begin.narrow(0, first, count));
           try (NoGrad _ = NoGrad.enter()) {
             result.narrow(0, first, count).copy_(climbed);
           }
         });
     return result;
+  }
+
+  private static List<Tensor> narrow(List<Tensor> tensors, long first, long count) {
+    return tensors.stream().map(t -> t.narrow(0, first, count)).toList();
+  }
+
+  /**
+   * Climbs by steps that are all alike, where it can as a graph that is replayed.
+   *
+   * @param fixed tensors of one row for each image that the step is handed
+   * @return [N, C, H, W] in the innermost scope
+   */
+  public Tensor climb(List<Tensor> fixed, Tensor begin, Climb.Step step, int times) {
+    Optional<Climb> graphs = graphs();
+    if (graphs.isPresent()) {
+      return graphs.get().ascend(this, step, fixed, begin, times);
+    }
+    return climb(
+        fixed, begin, (part, rows, from) -> Climb.PLAIN.ascend(part, step, rows, from, times));
+  }
+
+  private Optional<Climb> graphs() {
+    return form.networks.stream()
+        .flatMap(n -> n instanceof FoldedNetwork folded ? folded.graphs().stream() : Stream.of())
+        .findFirst();
   }
 
   /** The smallest of the networks' parts; empty where one of them needs the whole batch. */

@@ -3,6 +3,7 @@ package bridge.train;
 import bridge.checkpoint.Checkpoints;
 import bridge.checkpoint.StateDict;
 import bridge.data.Batches;
+import bridge.gradient.FoldedNetwork;
 import bridge.method.Method;
 import bridge.method.parts.MethodContext;
 import bridge.method.parts.Teacher;
@@ -197,6 +198,9 @@ final class Session implements AutoCloseable {
 
   @Override
   public void close() {
+    if (student instanceof FoldedNetwork folded) {
+      folded.close();
+    }
     batches.close();
     data.close();
   }
