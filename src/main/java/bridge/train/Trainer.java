@@ -7,6 +7,7 @@ import bridge.method.parts.Loss;
 import bridge.torch.Device;
 import bridge.torch.Natives;
 import bridge.torch.Scope;
+import bridge.torch.Tensor;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -190,9 +191,10 @@ public final class Trainer {
     if (!logged && !listener.due()) {
       return;
     }
-    Map<String, Double> terms = new LinkedHashMap<>();
-    terms.put("total", loss.total().item());
-    loss.terms().forEach((name, value) -> terms.put(name, value.item()));
+    Map<String, Tensor> scalars = new LinkedHashMap<>();
+    scalars.put("total", loss.total());
+    scalars.putAll(loss.terms());
+    Map<String, Double> terms = LossSums.read(scalars);
     finite.checkLoss(terms);
     listener.step(
         new Listener.Step(position.epoch(), position.step(), logged, terms, learningRate));
