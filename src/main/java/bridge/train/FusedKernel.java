@@ -1,5 +1,6 @@
 package bridge.train;
 
+import bridge.torch.Device;
 import bridge.torch.ScriptFunction;
 import bridge.torch.Tensor;
 import java.util.ArrayList;
@@ -37,7 +38,8 @@ final class FusedKernel {
    */
   boolean takes(Tensor... row) {
     Tensor parameter = row[0];
-    if (!parameter.device().isCuda() && parameter.numel() % PIECE != 0) {
+    Device device = parameter.device();
+    if (!device.isCuda() && (!device.equals(Device.CPU) || parameter.numel() % PIECE != 0)) {
       return false;
     }
     for (int i = 0; i < row.length; i++) {
