@@ -103,6 +103,7 @@ final class RecipeTest {
             "select",
             "evaluate",
             "precision",
+            "cuda",
             "seed"),
         resolved.keySet());
     assertEquals("8/255", resolved.getAsJsonObject("attack").get("epsilon").getAsString());
@@ -244,7 +245,9 @@ final class RecipeTest {
           evaluate.attacks=[1]          | evaluate.attacks must be a list of texts, found [1]
           evaluate.attacks=["pdg20"]    | evaluate.attacks: unknown attack pdg20; did you mean pgd20?
           evaluate.attacks=[]           | evaluate.attacks: no attacks named
-          precision=bfloat16            | precision must be float32, found bfloat16
+          precision=float16             | precision must be one of FLOAT32, TF32, BFLOAT16, found float16; did you mean BFLOAT16?
+          cuda.deterministic=1          | cuda.deterministic must be true or false, found 1
+          cuda.benchmrk=true            | unknown key cuda.benchmrk; did you mean benchmark?
           seed=1.5                      | seed must be a whole number, found 1.5
           seed=[5]                      | seed must be a whole number, found [5]
           name=a/b                      | name must be letters, digits

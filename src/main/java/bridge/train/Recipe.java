@@ -10,6 +10,8 @@ import bridge.method.MethodSettings;
 import bridge.method.Methods;
 import bridge.method.parts.Teacher;
 import bridge.model.Precision;
+import bridge.torch.Backend;
+import bridge.torch.ComputePrecision;
 import com.google.gson.JsonObject;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,7 +31,7 @@ public final class Recipe {
    * @param model {@code ARCH}, {@code ARCH@FILE} or a TorchScript file
    * @param role null for the student
    * @param features the submodule whose output is its feature; {@code penultimate} for the last
-   * @param precision of a teacher; the student's is always float32
+   * @param precision in which a teacher's weights are held; the student's always are in float32
    */
   record Model(
       String model,
@@ -94,6 +96,7 @@ public final class Recipe {
   final Average.Settings average;
   final Select select;
   final Evaluate evaluate;
+  final Backend backend;
   final long seed;
 
   private Recipe(Options options) {
@@ -126,7 +129,7 @@ public final class Recipe {
     }
     select = select(options.object("select"));
     evaluate = evaluate(options.object("evaluate"), attack.ball());
-    precision(options);
+    backend = backend(options);
     seed = options.whole("seed", 1);
     options.done();
   }
@@ -191,13 +194,13 @@ public final class Recipe {
     return evaluate;
   }
 
-  private static void precision(Options options) {
-    String precision = options.text("precision", "float32");
-    if (!precision.equals("float32")) {
-      throw new UsageException(
-          "precision must be float32, found %s; teachers alone can be held in half precision, by teachers[].precision"
-              .formatted(precision));
-    }
+  private static Backend backend(Options options) {
+    ComputePrecision precision = options.choice("precision", ComputePrecision.FLOAT32);
+    Options cuda = options.object("cuda");
+    Backend backend =
+        new Backend(precision, cuda.flag("benchmark", false), cuda.flag("deterministic", false));
+    cuda.done();
+    return backend;
   }
 
   public String name() {

@@ -6,10 +6,12 @@ import bridge.data.Batches;
 import bridge.method.Method;
 import bridge.method.parts.MethodContext;
 import bridge.method.parts.Teacher;
+import bridge.model.AutocastNetwork;
 import bridge.model.ModelCard;
 import bridge.model.Network;
 import bridge.model.Precision;
 import bridge.model.StateDicts;
+import bridge.torch.ComputePrecision;
 import bridge.torch.Device;
 import bridge.torch.Generator;
 import bridge.torch.Natives;
@@ -95,7 +97,20 @@ final class Session implements AutoCloseable {
   private Method createMethod(Device device) {
     return recipe.method.over(
         new MethodContext(
-            student, teachers, data.classes(), data.shape(), data.trainingLabels(), seeds, device));
+            computing(student),
+            teachers,
+            data.classes(),
+            data.shape(),
+            data.trainingLabels(),
+            seeds,
+            device));
+  }
+
+  /** The student as it is trained; it is validated and evaluated in float32. */
+  private Network computing(Network network) {
+    return recipe.backend.precision() == ComputePrecision.BFLOAT16
+        ? new AutocastNetwork(network)
+        : network;
   }
 
   /** The student's and the method's parameters by name. */

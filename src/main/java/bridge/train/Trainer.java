@@ -85,6 +85,7 @@ public final class Trainer {
       BooleanSupplier stop,
       Listener listener) {
     folder.checkSameRecipe(recipe.resolved());
+    recipe.backend.use(device);
     try (Scope run = Scope.open("run");
         Session session = new Session(recipe, folder, device, run)) {
       folder.writeJson("recipe.json", recipe.resolved());
@@ -113,6 +114,10 @@ public final class Trainer {
         new Listener.Start(
             recipe.epochs, session.batches.stepsPerEpoch(), recipe.batch, position.step()));
     if (position.step() == 0) {
+      String idle = recipe.backend.withoutEffect(session.student.device());
+      if (!idle.isEmpty()) {
+        listener.message(idle + ": without effect on the processor");
+      }
       session.preflight().forEach(listener::message);
     }
     if (position.epoch() > recipe.epochs) {
