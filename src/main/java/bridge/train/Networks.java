@@ -5,6 +5,8 @@ import bridge.model.ModelSpec;
 import bridge.model.Models;
 import bridge.model.Network;
 import bridge.model.Normalisation;
+import bridge.model.Precision;
+import bridge.torch.ComputePrecision;
 import bridge.torch.Device;
 import bridge.torch.Seeds;
 import com.google.gson.JsonObject;
@@ -18,7 +20,11 @@ import java.util.stream.Collectors;
 record Networks(Recipe recipe, RunData data, Seeds seeds, Device device) {
 
   Network student() {
-    return build(recipe.student, seeds);
+    Network student = build(recipe.student, seeds);
+    if (device.isCuda()) {
+      student.channelsLast(recipe.backend.precision());
+    }
+    return student;
   }
 
   /** The student's card, so that its checkpoint is a model by its name alone. */
@@ -63,7 +69,10 @@ record Networks(Recipe recipe, RunData data, Seeds seeds, Device device) {
     Network network = build(model, new Seeds(seeds.derive("teacher", teacher)));
     if (model.role() != Teacher.Role.PEER) {
       network.freeze();
-      network.channelsLast();
+    }
+    if (model.role() != Teacher.Role.PEER || device.isCuda()) {
+      boolean half = model.precision() != Precision.FLOAT32;
+      network.channelsLast(half ? ComputePrecision.BFLOAT16 : recipe.backend.precision());
     }
     return network;
   }
