@@ -34,7 +34,7 @@ final class LayoutTest extends ScopedTest {
   @CsvSource({
     "-1, resnet8:width=8, FLOAT32, true",
     "-1, resnet8:width=8, BFLOAT16, true",
-    "-1, smallcnn, FLOAT32, false",
+    "-1, smallcnn, FLOAT32, true",
     "0, resnet8:width=8, FLOAT32, false",
     "0, resnet8:width=8, TF32, true",
     "0, resnet8:width=8, BFLOAT16, true",
