@@ -23,6 +23,7 @@ import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The key {@code precision} of a recipe. */
@@ -71,6 +72,20 @@ final class ComputePrecisionTest extends TinyRunTest {
 
   private static boolean wide(DType type) {
     return type == DType.FLOAT32 || type == DType.FLOAT64;
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          precision=half        | precision must be one of FLOAT32, TF32, BFLOAT16, found half
+          cuda.deterministic=1  | cuda.deterministic must be true or false, found 1
+          cuda.benchmrk=true    | unknown key cuda.benchmrk; did you mean benchmark?; known here: benchmark, deterministic
+          """)
+  void whatIsNoneIsRefused(String set, String line) {
+    JsonObject recipe = TinyRuns.recipe(images, "method.name=standard", set);
+    assertEquals(line, assertThrows(UsageException.class, () -> Recipe.from(recipe)).getMessage());
   }
 
   @Test

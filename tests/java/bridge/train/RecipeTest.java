@@ -245,9 +245,6 @@ final class RecipeTest {
           evaluate.attacks=[1]          | evaluate.attacks must be a list of texts, found [1]
           evaluate.attacks=["pdg20"]    | evaluate.attacks: unknown attack pdg20; did you mean pgd20?
           evaluate.attacks=[]           | evaluate.attacks: no attacks named
-          precision=float16             | precision must be one of FLOAT32, TF32, BFLOAT16, found float16; did you mean BFLOAT16?
-          cuda.deterministic=1          | cuda.deterministic must be true or false, found 1
-          cuda.benchmrk=true            | unknown key cuda.benchmrk; did you mean benchmark?
           seed=1.5                      | seed must be a whole number, found 1.5
           seed=[5]                      | seed must be a whole number, found [5]
           name=a/b                      | name must be letters, digits
