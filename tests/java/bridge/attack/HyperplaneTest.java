@@ -13,6 +13,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
@@ -93,8 +94,8 @@ class HyperplaneTest {
   }
 
   @ParameterizedTest
-  @EnumSource(Norm.class)
-  void movesAreTheShortestInTheCube(Norm norm) {
+  @CsvSource({"LINF, true", "L2, true", "L1, true", "LINF, false", "L2, false"})
+  void movesAreTheShortestInTheCube(Norm norm, boolean looks) {
     long seed = System.nanoTime();
     Tensor points = Samples.random(seed, 2, ROWS, PIXELS);
     Tensor normal = Tensor.randn(Samples.noise(seed + 1), Device.CPU, ROWS, PIXELS);
@@ -102,7 +103,7 @@ class HyperplaneTest {
     // from next to the plane to far beyond what the cube lets reach
     Tensor gap = Tensor.uniform(-2, 2, Samples.noise(seed + 2), Device.CPU, 2, ROWS, 1);
     gap = gap.mul(gap).mul(gap).mul(4);
-    Tensor moves = Hyperplane.moves(norm, points, normal, gap);
+    Tensor moves = Hyperplane.moves(norm, points, normal, gap, looks);
     int outOfReach = 0;
     for (int p = 0; p < 2; p++) {
       for (int n = 0; n < ROWS; n++) {

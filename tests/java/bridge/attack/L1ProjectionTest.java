@@ -13,7 +13,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** The nearest point of an L1 ball and [0, 1], against a plain search in double precision. */
 class L1ProjectionTest {
@@ -93,13 +93,16 @@ class L1ProjectionTest {
   }
 
   @ParameterizedTest
-  @ValueSource(doubles = {0.01, 1, 12, 60})
-  void thePointIsTheNearest(double epsilon) {
+  @CsvSource({
+    "0.01, true", "1, true", "12, true", "60, true",
+    "0.01, false", "1, false", "12, false", "60, false"
+  })
+  void thePointIsTheNearest(double epsilon, boolean looks) {
     long seed = System.nanoTime();
     Tensor images = Samples.random(seed, ROWS, 2, SIZE, SIZE);
     Tensor points = points(images, seed + 1);
-    Tensor near = L1Projection.allowed(points, images, epsilon);
-    Tensor within = L1Projection.within(points, images, epsilon);
+    Tensor near = L1Projection.allowed(points, images, epsilon, looks);
+    Tensor within = L1Projection.within(points, images, epsilon, looks);
     int moved = 0;
     for (int n = 0; n < ROWS; n++) {
       String what = "row %d, seed %d".formatted(n, seed);

@@ -39,6 +39,31 @@ class SquareTest {
     scope.close();
   }
 
+  @ParameterizedTest
+  @CsvSource({"LINF, 1", "LINF, 3", "L2, 1", "L1, 3"})
+  void askingAboutAllImagesFindsTheSame(Norm norm, int channels) {
+    int pixels = channels * 64;
+    double epsilon = norm == Norm.LINF ? 0.1 : norm == Norm.L2 ? 0.8 : 6;
+    Square attack = new Square("square", new Ball(norm, epsilon), 60, 1, true);
+    Tensor weight = Tensor.randn(Samples.noise(1), Device.CPU, 5, pixels);
+    LinearNetwork network = new LinearNetwork(weight, weight.select(1, 0).zerosLike());
+    Tensor images = Samples.random(2, 7, channels, 8, 8);
+    List<float[]> found = new ArrayList<>();
+    try (NoGrad _ = NoGrad.enter()) {
+      Tensor labels = network.logits(images).argmax(1);
+      float[] draws = Samples.random(3, 60 * 5).toFloats();
+      for (boolean looks : new boolean[] {true, false}) {
+        SquareSearch search =
+            new SquareSearch(
+                attack, network, images.copy(), labels.copy(), Samples.noise(4), draws, looks);
+        search.run();
+        assertTrue(search.found.ne(images).sum().itemLong() > 0);
+        found.add(search.found.toFloats());
+      }
+    }
+    assertArrayEquals(found.get(0), found.get(1));
+  }
+
   private static int[] sides(Square attack, int... queries) {
     return IntStream.of(queries).map(query -> attack.side(query, 32, 32)).toArray();
   }

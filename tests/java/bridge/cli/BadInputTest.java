@@ -134,7 +134,7 @@ class BadInputTest {
         WRONG, "unknown method sa-mdrat; did you mean sa-mdrad?", set("method.name=sa-mdrat"));
     refusedRun(WRONG, "unknown attack pdg20; did you mean pgd20?", set("evaluate.attacks=pdg20"));
     refusedRun(WRONG, "epochs must be", set("epochs=0"));
-    refusedRun(WRONG, "precision must be float32", set("precision=bfloat16"));
+    refusedRun(WRONG, "precision must be one of FLOAT32", set("precision=float16"));
     refusedRun(
         WRONG, "select.validation must be less than the 5000", set("select.validation=5000"));
   }

@@ -31,18 +31,22 @@ class ForwardOrderTest extends ToyTest {
           {'name':'trades','reference':'paper'}        | s(x) eval, s(x*) eval                      | s(x), s(a)
           {'name':'mart'}                              | s(x*) eval                                 | s(x), s(a)
           {'name':'kd'}                                | none                                       | s(x), t0(x) eval
+          {'name':'kd','alpha':0}                      | none                                       | s(x)
           {'name':'drkd'}                              | none                                       | s(x), t0(x) eval
           {'name':'ard'}                               | s(x*) eval                                 | s(a), t0(x) eval, s(x)
           {'name':'ard','reference':'paper'}           | s(x*) eval                                 | s(a), t0(x) eval
-          {'name':'ard','reference':'paper','alpha':0} | s(x*) eval                                 | s(a), t0(x) eval, s(x)
+          {'name':'ard','reference':'paper','alpha':0} | s(x*) eval                                 | s(a), s(x)
           {'name':'iad'}                               | s(x*) eval                                 | t0(x) eval, s(a), s(a), t0(a) eval, s(x)
           {'name':'iad','begin':0}                     | s(x*) eval                                 | t0(x) eval, s(a), s(a), t0(a) eval, s(x), s(x)
           {'name':'iad','reference':'paper'}           | s(x*) eval                                 | t0(x) eval, s(a), t0(a) eval
           {'name':'iad','reference':'paper','begin':0,'alpha':0.5} | s(x*) eval                     | t0(x) eval, s(a), t0(a) eval, s(x)
           {'name':'iad','version':'II'}                | s(x*) eval                                 | s(a), t0(a) eval, t1(a) eval
+          {'name':'iad','version':'II','alpha2':0}     | s(x*) eval                                 | s(a), t0(a) eval
           {'name':'iad','version':'II','begin':0}      | s(x*) eval                                 | s(a), t0(a) eval, t1(a) eval, s(x)
           {'name':'rslad'}                             | t0(x) eval, s(x*) eval                     | s(a), s(x)
-          {'name':'ada-ad'}                            | t0(x*) eval, s(x*) eval                    | s(x), s(a), t0(a) eval, t0(x) eval
+          {'name':'ada-ad'}                            | t0(x*) eval, s(x*) eval                    | s(x), s(a), t0(a) eval
+          {'name':'ada-ad','alpha':0.5}                | t0(x*) eval, s(x*) eval                    | s(x), s(a), t0(a) eval, t0(x) eval
+          {'name':'ada-ad','alpha':0}                  | t0(x*) eval, s(x*) eval                    | s(x), s(a), t0(x) eval
           {'name':'ada-ad','reference':'paper'}        | t0(x*) eval, s(x*) eval                    | s(a), t0(a) eval
           {'name':'ada-iad'}                           | t0(x*) eval, s(x*) eval                    | s(x), s(a), t0(a) eval, s(x)
           {'name':'ada-iad','begin':0}                 | t0(x*) eval, s(x*) eval                    | s(x), s(a), t0(a) eval, s(x), s(x)

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import bridge.UsageException;
+import bridge.torch.ComputePrecision;
 import bridge.torch.DType;
 import bridge.torch.Device;
 import bridge.torch.Generator;
@@ -62,7 +63,7 @@ class HalfNetworkTest {
       settle(network, images(channels, size));
     }
     network.freeze();
-    network.channelsLast(); // as the teachers of a run
+    network.channelsLast(ComputePrecision.FLOAT32); // as the teachers of a run
     return network;
   }
 

@@ -3,6 +3,7 @@ package bridge.model;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import bridge.torch.ComputePrecision;
 import bridge.torch.Device;
 import bridge.torch.NoGrad;
 import bridge.torch.Scope;
@@ -60,7 +61,7 @@ final class PythonHalfTest {
         Models.build(
             ModelSpec.parse(model), 3, 10, 16, Normalisation.NONE, new Seeds(1), Device.CPU);
     network.freeze();
-    network.channelsLast();
+    network.channelsLast(ComputePrecision.FLOAT32);
     Network.Outputs exact = network.forward(images, List.of(tap));
     Network.Outputs found =
         Models.inPrecision(network, precision, 3, 16).forward(images, List.of(tap));

@@ -104,6 +104,7 @@ final class RecipeTest {
             "evaluate",
             "precision",
             "gradients",
+            "cuda",
             "seed"),
         resolved.keySet());
     assertEquals("8/255", resolved.getAsJsonObject("attack").get("epsilon").getAsString());
@@ -245,7 +246,6 @@ final class RecipeTest {
           evaluate.attacks=[1]          | evaluate.attacks must be a list of texts, found [1]
           evaluate.attacks=["pdg20"]    | evaluate.attacks: unknown attack pdg20; did you mean pgd20?
           evaluate.attacks=[]           | evaluate.attacks: no attacks named
-          precision=bfloat16            | precision must be float32, found bfloat16
           seed=1.5                      | seed must be a whole number, found 1.5
           seed=[5]                      | seed must be a whole number, found [5]
           name=a/b                      | name must be letters, digits

@@ -98,7 +98,7 @@ final class TeacherPrecisionTest {
           teachers[1].precision=half     | teachers[1].precision must be one of FLOAT32, BFLOAT16, FLOAT16, found half
           teachers[1].precision=BFLOAT61 | teachers[1].precision must be one of FLOAT32, BFLOAT16, FLOAT16, found BFLOAT61; did you mean BFLOAT16?
           student.precision=BFLOAT16     | unknown key student.precision; known here: normalisation, model, features
-          precision=bfloat16             | precision must be float32, found bfloat16; teachers alone can be held in half precision, by teachers[].precision
+          precision=float16              | precision must be one of FLOAT32, TF32, BFLOAT16, found float16; did you mean BFLOAT16?
           """)
   void whatIsNoPrecisionIsRefused(String set, String line) {
     assertEquals(line, refused(recipe("method.name=sa-mdrad", TEACHERS, set)));

@@ -176,7 +176,7 @@ public record CarliniWagner(
         for (int i = 1; i <= iterations; i++) {
           try (Scope _ = Scope.open("attack-step")) {
             Tensor loss = step(i);
-            if (i % between == 0 && !anyImproving(loss)) {
+            if (i % between == 0 && i < iterations && !anyImproving(loss)) {
               break;
             }
           }

@@ -1,6 +1,9 @@
 package bridge.attack;
 
+import bridge.torch.DType;
+import bridge.torch.Device;
 import bridge.torch.Tensor;
+import java.util.List;
 
 /**
  * The nearest point, in Euclidean length, of an L1 ball around an image, with [0, 1] or without
@@ -10,9 +13,11 @@ import bridge.torch.Tensor;
  *
  * <p>That sum falls with λ, in straight pieces. Newton's method finds the piece, and half the way
  * between what is known to be too small and too large where it would leave these; five to ten
- * rounds do. The public code (fra31/auto-attack, autopgd_base.py, L1_projection) sorts all the
- * places where pieces meet. There the result is x + u + d with d = −u for pixels that go back to x,
- * so that rounding leaves many of them next to x; here they are x.
+ * rounds do. Whether they did must be looked at after each, for which a CUDA device would have to
+ * be waited for; so elsewhere than on the processor all places where pieces meet are sorted, as in
+ * the public code (fra31/auto-attack, autopgd_base.py, L1_projection). There the result is x + u +
+ * d with d = −u for pixels that go back to x, so that rounding leaves many of them next to x; here
+ * they are x.
  */
 final class L1Projection {
   /** How exactly ε is met, as a share of it. */
@@ -33,20 +38,48 @@ final class L1Projection {
 
   /** In the ball around {@code images} and in [0, 1]; all [N, C, H, W]. */
   static Tensor allowed(Tensor adversarial, Tensor images, double epsilon) {
+    return allowed(adversarial, images, epsilon, images.device().equals(Device.CPU));
+  }
+
+  /**
+   * @param looks whether by Newton's method, else by sorting
+   */
+  static Tensor allowed(Tensor adversarial, Tensor images, double epsilon, boolean looks) {
     Tensor delta = adversarial.sub(images);
     Tensor room = delta.gt(0).where(images.neg().add(1), images);
-    return images.add(shortened(delta, room, epsilon)).clamp_(0, 1);
+    return images.add(shortened(delta, room, epsilon, looks)).clamp_(0, 1);
   }
 
   /** In the ball around {@code images}; pixels may leave [0, 1]. */
   static Tensor within(Tensor adversarial, Tensor images, double epsilon) {
-    Tensor delta = adversarial.sub(images);
-    return images.add(shortened(delta, delta.abs(), epsilon));
+    return within(adversarial, images, epsilon, images.device().equals(Device.CPU));
   }
 
-  private static Tensor shortened(Tensor delta, Tensor rooms, double epsilon) {
+  /**
+   * @param looks whether by Newton's method, else by sorting
+   */
+  static Tensor within(Tensor adversarial, Tensor images, double epsilon, boolean looks) {
+    Tensor delta = adversarial.sub(images);
+    return images.add(shortened(delta, delta.abs(), epsilon, looks));
+  }
+
+  private static Tensor shortened(Tensor delta, Tensor rooms, double epsilon, boolean looks) {
     Tensor length = delta.abs().flatten(1);
     Tensor room = rooms.flatten(1);
+    Tensor clipped =
+        looks
+            ? byNewton(length, room, epsilon)
+            : clipped(length, amongAll(length, room, epsilon), room);
+    Tensor rounding = clipped.sumKeep(1).clampMin(TINY).pow(-1).mul(epsilon).clamp_(0, 1);
+    return clipped.mul(rounding).view(delta.sizes()).mul_(delta.sign());
+  }
+
+  private static Tensor clipped(Tensor length, Tensor lambda, Tensor room) {
+    return length.sub(lambda).clampMin_(0).minimum(room);
+  }
+
+  /** What is left of lengths [N, D], with room for so much. */
+  private static Tensor byNewton(Tensor length, Tensor room, double epsilon) {
     Tensor low = length.select(1, 0).unsqueeze(1).zerosLike();
     Tensor high = length.amaxKeep(1);
     Tensor lambda = low;
@@ -69,10 +102,32 @@ final class L1Projection {
       Tensor middle = low.add(high).mul(0.5);
       Tensor better = i > NEWTON ? middle : newton.where(next, middle);
       lambda = left.gt(0).where(better, lambda);
-      clipped = length.sub(lambda).clampMin_(0).minimum(room);
+      clipped = clipped(length, lambda, room);
       sum = clipped.sumKeep(1);
     }
-    Tensor rounding = sum.clampMin(TINY).pow(-1).mul(epsilon).clamp_(0, 1);
-    return clipped.mul(rounding).view(delta.sizes()).mul_(delta.sign());
+    return clipped;
+  }
+
+  /**
+   * λ by sorting, [N, 1]: a pixel begins to get shorter where λ is its length without the part that
+   * has room, and ends at its length.
+   */
+  private static Tensor amongAll(Tensor length, Tensor room, double epsilon) {
+    Tensor ends = length.to(DType.FLOAT64);
+    Tensor most = ends.minimum(room.to(DType.FLOAT64));
+    Tensor places = Tensor.cat(List.of(ends.sub(most), ends), 1);
+    Tensor one = ends.zerosLike().add(1);
+    int last = (int) places.size(1) - 1;
+    Tensor order = places.neg().topIndices(last + 1);
+    Tensor at = places.gather(1, order);
+    Tensor moving = Tensor.cat(List.of(one, one.neg()), 1).gather(1, order).cumsum(1);
+    Tensor lost =
+        at.narrow(1, 1, last).sub(at.narrow(1, 0, last)).mul_(moving.narrow(1, 0, last)).cumsum(1);
+    Tensor all = most.sumKeep(1);
+    Tensor sums = Tensor.cat(List.of(all, all.sub(lost)), 1);
+    Tensor piece = sums.gt(epsilon).sumKeep(1).sub(1).clamp(0, last).to(DType.INT64);
+    Tensor over = sums.gather(1, piece).sub(epsilon);
+    Tensor lambda = at.gather(1, piece).add(over.div(moving.gather(1, piece).clampMin(1)));
+    return all.gt(epsilon).where(lambda, lambda.zerosLike()).to(length.dtype());
   }
 }

@@ -9,6 +9,7 @@ import bridge.evaluate.Evaluation.Result;
 import bridge.model.ModelSpec;
 import bridge.model.Models;
 import bridge.model.Network;
+import bridge.torch.ComputePrecision;
 import bridge.torch.Natives;
 import bridge.torch.Scope;
 import bridge.torch.Seeds;
@@ -89,7 +90,7 @@ public final class ModelEvaluation implements AutoCloseable {
             new Seeds(request.seed()),
             request.device());
     built.freeze();
-    built.channelsLast();
+    built.channelsLast(ComputePrecision.FLOAT32);
     return built;
   }
 

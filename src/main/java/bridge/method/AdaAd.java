@@ -77,8 +77,8 @@ final class AdaAd implements Method {
     Tensor nat = Constant.unlessWeighted(1 - alpha, () -> student.logits(x));
     Tensor adv = student.logits(adversarial);
     return new Loss()
-        .plus("adv", alpha, divergence(adversarial, adv))
-        .plus("nat", 1 - alpha, divergence(x, nat));
+        .plus("adv", alpha, () -> divergence(adversarial, adv))
+        .plus("nat", 1 - alpha, () -> divergence(x, nat));
   }
 
   private Tensor divergence(Tensor images, Tensor logits) {

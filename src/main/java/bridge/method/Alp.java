@@ -65,7 +65,7 @@ final class Alp implements Method {
     double smoothing = settings.smoothing;
     return new Loss()
         .plus("ce", 1 - smoothing, Losses.crossEntropy(logits, labels))
-        .plus("smooth", smoothing, logits.logSoftmax(1).mean().neg())
+        .plus("smooth", smoothing, () -> logits.logSoftmax(1).mean().neg())
         .plus("pair", settings.lambda, difference.pow(2).mean());
   }
 }

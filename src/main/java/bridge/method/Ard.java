@@ -68,14 +68,18 @@ final class Ard implements Method {
 
   private Loss descend(Inputs inputs, Tensor adversarial) {
     Tensor adv = student.logits(adversarial);
-    Tensor target = Constant.of(() -> teacher.logits(inputs.images()));
-    Tensor kd = Divergence.softened(target, adv, settings.temperature);
     double alpha = settings.alpha;
-    Loss loss = new Loss().plus("kd", alpha, settings.reduction.of(kd, classes));
+    Loss loss = new Loss().plus("kd", alpha, () -> divergence(inputs.images(), adv));
     if (settings.reference == Reference.PAPER && alpha == 1) {
       return loss;
     }
     Tensor clean = Constant.unlessWeighted(1 - alpha, () -> student.logits(inputs.images()));
-    return loss.plus("ce", 1 - alpha, Losses.crossEntropy(clean, inputs.labels()));
+    return loss.plus("ce", 1 - alpha, () -> Losses.crossEntropy(clean, inputs.labels()));
+  }
+
+  private Tensor divergence(Tensor x, Tensor adv) {
+    Tensor target = Constant.of(() -> teacher.logits(x));
+    Tensor kd = Divergence.softened(target, adv, settings.temperature);
+    return settings.reduction.of(kd, classes);
   }
 }

@@ -91,12 +91,11 @@ final class IadTwo implements Method {
     Tensor y = inputs.labels();
     Tensor adv = student.logits(adversarial);
     Tensor guide = Constant.of(() -> robust.logits(adversarial));
-    Tensor clean = Constant.of(() -> accurate.logits(adversarial));
     Tensor divergence = Divergence.softened(guide, adv, temperature);
     Loss loss =
         new Loss()
-            .plus("ce", 1 - alpha1 - alpha2, Losses.crossEntropy(adv, y))
-            .plus("clean", alpha2, Divergence.softened(clean, adv, temperature).mean());
+            .plus("ce", 1 - alpha1 - alpha2, () -> Losses.crossEntropy(adv, y))
+            .plus("clean", alpha2, () -> divergence(accurate, adversarial, adv));
     if (inputs.epoch() <= settings.begin) {
       return loss.plus("robust", alpha1, divergence.mean());
     }
@@ -104,5 +103,10 @@ final class IadTwo implements Method {
     Tensor self = Introspection.self(trust, student.logits(inputs.images()), adv);
     return loss.plus("robust", alpha1, divergence.mul(trust).mean())
         .plus("self", alpha1 * temperature * temperature, self);
+  }
+
+  private Tensor divergence(Network teacher, Tensor images, Tensor logits) {
+    Tensor target = Constant.of(() -> teacher.logits(images));
+    return Divergence.softened(target, logits, settings.temperature).mean();
   }
 }

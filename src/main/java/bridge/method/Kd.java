@@ -67,10 +67,14 @@ final class Kd implements Method {
 
   private Loss descend(Tensor x, Tensor y) {
     Tensor logits = student.logits(x);
+    return new Loss()
+        .plus("ce", settings.gamma, () -> Losses.crossEntropy(logits, y))
+        .plus("kd", settings.alpha, () -> divergence(x, y, logits));
+  }
+
+  private Tensor divergence(Tensor x, Tensor y, Tensor logits) {
     Tensor target = Constant.of(() -> correction.apply(teacher.logits(x), y));
     Tensor kd = Divergence.softened(target, logits, settings.temperature);
-    return new Loss()
-        .plus("ce", settings.gamma, Losses.crossEntropy(logits, y))
-        .plus("kd", settings.alpha, settings.reduction.of(kd, classes));
+    return settings.reduction.of(kd, classes);
   }
 }

@@ -70,9 +70,9 @@ final class KdSwa implements Method {
   private Loss descend(Tensor adversarial, Tensor y) {
     Tensor logits = student.logits(adversarial);
     return new Loss()
-        .plus("ce", settings.lambdaCe, Losses.crossEntropy(logits, y))
-        .plus("clean", settings.lambdaClean, softCrossEntropy(accurate, adversarial, logits))
-        .plus("adv", settings.lambdaAdv, softCrossEntropy(robust, adversarial, logits));
+        .plus("ce", settings.lambdaCe, () -> Losses.crossEntropy(logits, y))
+        .plus("clean", settings.lambdaClean, () -> softCrossEntropy(accurate, adversarial, logits))
+        .plus("adv", settings.lambdaAdv, () -> softCrossEntropy(robust, adversarial, logits));
   }
 
   private Tensor softCrossEntropy(Network teacher, Tensor images, Tensor logits) {

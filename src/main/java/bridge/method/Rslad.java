@@ -77,8 +77,8 @@ final class Rslad implements Method {
     Tensor adv = student.logits(adversarial);
     Tensor nat = student.logits(inputs.images());
     return new Loss()
-        .plus("adv", multiplier * alpha, divergence(target, adv))
-        .plus("nat", multiplier * (1 - alpha), divergence(target, nat));
+        .plus("adv", multiplier * alpha, () -> divergence(target, adv))
+        .plus("nat", multiplier * (1 - alpha), () -> divergence(target, nat));
   }
 
   private Tensor divergence(Tensor target, Tensor logits) {

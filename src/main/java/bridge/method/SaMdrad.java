@@ -26,6 +26,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /**
  * Sample-adaptive multi-teacher dynamic rectification adversarial distillation (Li, Yang, Cheng,
@@ -150,8 +151,8 @@ final class SaMdrad implements Method {
 
     Factors factors = settings.factors();
     Loss loss =
-        distilled(inputs, divergence(advBranch, sAdv), divergence(natBranch, sNat))
-            .plus("ce", factors.ce(), Losses.crossEntropy(sAdv.logits(), y));
+        distilled(inputs, () -> divergence(advBranch, sAdv), () -> divergence(natBranch, sNat))
+            .plus("ce", factors.ce(), () -> Losses.crossEntropy(sAdv.logits(), y));
     if (features) {
       FeatureAlignment align = alignment.orElseThrow();
       Tensor featAdv = align.term(advBranch.weights, sAdv, featureTargets(clean, adv, y));
@@ -200,12 +201,16 @@ final class SaMdrad implements Method {
     return settings.target().divergence(branch.weights, branch.rectified, softened);
   }
 
-  private Loss distilled(Inputs inputs, Tensor adv, Tensor nat) {
+  private Loss distilled(Inputs inputs, Supplier<Tensor> atAdv, Supplier<Tensor> atNat) {
     double t2 = settings.temperature() * settings.temperature();
     Factors factors = settings.factors();
     if (balance.isEmpty()) {
-      return new Loss().plus("adv", factors.adv() * t2, adv).plus("nat", factors.nat() * t2, nat);
+      return new Loss()
+          .plus("adv", factors.adv() * t2, atAdv)
+          .plus("nat", factors.nat() * t2, atNat);
     }
+    Tensor adv = atAdv.get();
+    Tensor nat = atNat.get();
     List<Tensor> shares = balance.get().weigh(inputs.scheduleFactor(), adv, nat);
     double sum = (factors.adv() + factors.nat()) * t2;
     return new Loss()

@@ -2,6 +2,7 @@ package bridge.model;
 
 import bridge.graph.Compiler;
 import bridge.graph.Graph;
+import bridge.torch.ComputePrecision;
 import bridge.torch.Device;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
@@ -81,14 +82,22 @@ public interface Network {
   Device device();
 
   /**
-   * Lays the convolutions' weights out channels last, which the processor's convolutions like: the
-   * same values, the same logits up to rounding. For networks that are only run. ResNet-8,
-   * ResNet-18 and MobileNetV2 take 8 to 30 % less time so. One of two convolutions took 8 % more:
-   * up to three, and on CUDA, the layout stays.
+   * Lays the convolutions' weights out channels last where that pays: the same values, the same
+   * logits up to rounding. Call before an optimiser makes its state.
+   *
+   * <p>On the processor it is for networks that are only run: ResNet-8, ResNet-18 and MobileNetV2
+   * take 8 to 30 % less time so. One of two convolutions took 8 % more: up to three, the layout
+   * stays. On CUDA tensor cores work channels last, and cuDNN would turn every map round for them
+   * and back; they are used for TF32 and bfloat16. In float32 without them cuDNN's kernels are made
+   * for the other layout, so that it stays (PyTorch's guide to channels last; not measured here).
+   *
+   * @param precision in which the network's layers compute
    */
-  default void channelsLast() {
+  default void channelsLast(ComputePrecision precision) {
     List<Tensor> convolutions = parameters().values().stream().filter(p -> p.dim() == 4).toList();
-    if (!device().isCuda() && convolutions.size() > 3) {
+    boolean pays =
+        device().isCuda() ? precision != ComputePrecision.FLOAT32 : convolutions.size() > 3;
+    if (pays) {
       convolutions.forEach(p -> p.setData(p.detach().channelsLast()));
     }
   }

@@ -40,6 +40,7 @@ public final class Natives {
       unpack();
       Loader.load(torch.class);
       LOG.log(Level.DEBUG, () -> "libtorch " + version() + (isCudaBuild() ? ", CUDA" : ", CPU"));
+      Backend.allowTf32(false); // float32 means float32, on CUDA too
       loaded = true;
     } catch (IOException e) {
       throw new NativeException(

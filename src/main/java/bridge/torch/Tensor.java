@@ -46,6 +46,65 @@ public final class Tensor {
     return new Tensor(call(op), null);
   }
 
+  /** As {@link #make}, of what libtorch cannot do, or not differentiate, on the meta device. */
+  private Tensor make(
+      Supplier<org.bytedeco.pytorch.Tensor> op, Supplier<org.bytedeco.pytorch.Tensor> onMeta) {
+    return make(pointer.is_meta() ? onMeta : op);
+  }
+
+  /** On the meta device, where libtorch does not look, refuses operands elsewhere. */
+  private void beside(Tensor... operands) {
+    beside(Arrays.asList(operands));
+  }
+
+  private void beside(List<Tensor> operands) {
+    if (pointer.is_meta()) {
+      operands.forEach(operand -> MetaShapes.require(operand.pointer));
+    }
+  }
+
+  /** A result of this tensor's shape on the meta device. */
+  private org.bytedeco.pytorch.Tensor alike(Tensor... others) {
+    return meta(sizes(), others);
+  }
+
+  /** The same of one element. */
+  private org.bytedeco.pytorch.Tensor meta0() {
+    return meta(new long[0]);
+  }
+
+  /** A result of the shape that all these make together element by element. */
+  private org.bytedeco.pytorch.Tensor blended(Tensor... others) {
+    long[] shape = sizes();
+    for (Tensor other : others) {
+      shape = MetaShapes.broadcast(shape, other.sizes());
+    }
+    return meta(shape, others);
+  }
+
+  /** A result on the meta device of this shape, made of this tensor and others; null for none. */
+  private org.bytedeco.pytorch.Tensor meta(long[] shape, Tensor... others) {
+    var operands = new org.bytedeco.pytorch.Tensor[others.length + 1];
+    operands[0] = pointer;
+    for (int i = 0; i < others.length; i++) {
+      operands[i + 1] = others[i] == null ? null : others[i].pointer;
+    }
+    return MetaShapes.of(shape, operands);
+  }
+
+  /** The same, of flags. */
+  private org.bytedeco.pytorch.Tensor metaFlags(Tensor... others) {
+    return blended(others).detach().eq(new Scalar(0));
+  }
+
+  private long[] shape(int... dims) {
+    long[] shape = sizes();
+    for (int dim : dims) {
+      shape[Math.floorMod(dim, shape.length)] = 1;
+    }
+    return shape;
+  }
+
   /** Runs it; what libtorch throws becomes one line. */
   static <T> T call(Supplier<T> op) {
     try {
@@ -58,6 +117,11 @@ public final class Tensor {
   private Tensor self(Supplier<org.bytedeco.pytorch.Tensor> op) {
     call(op);
     return this;
+  }
+
+  /** As {@link #self} of what libtorch cannot do, or not differentiate, on the meta device. */
+  private Tensor inPlace(Supplier<org.bytedeco.pytorch.Tensor> op) {
+    return self(pointer.is_meta() ? () -> pointer.mul_(new Scalar(1)) : op);
   }
 
   private static ScalarOptional some(double value) {
@@ -228,7 +292,9 @@ public final class Tensor {
   }
 
   public Device device() {
-    return pointer.is_cuda() ? new Device(pointer.device().index()) : Device.CPU;
+    return pointer.is_cuda()
+        ? new Device(pointer.device().index())
+        : pointer.is_meta() ? Device.META : Device.CPU;
   }
 
   /** How often it was changed in place: who remembers it sees whether it is still the same. */
@@ -258,9 +324,11 @@ public final class Tensor {
 
   /** The same values on that device; does not wait for a copy from pinned memory. */
   public Tensor to(Device device, boolean nonBlocking) {
-    if (device.equals(device())) {
+    Device here = device();
+    if (device.equals(here)) {
       return this;
     }
+    DryRun.check(here, device);
     return make(
         () ->
             pointer.to(
@@ -301,6 +369,7 @@ public final class Tensor {
   }
 
   public Tensor copy_(Tensor from) {
+    beside(from);
     return self(() -> pointer.copy_(from.pointer, false));
   }
 
@@ -397,7 +466,7 @@ public final class Tensor {
   }
 
   public Tensor abs() {
-    return make(pointer::abs);
+    return make(pointer::abs, this::alike);
   }
 
   public Tensor exp() {
@@ -430,32 +499,32 @@ public final class Tensor {
   }
 
   public Tensor clamp(double low, double high) {
-    return make(() -> pointer.clamp(some(low), some(high)));
+    return make(() -> pointer.clamp(some(low), some(high)), this::alike);
   }
 
   public Tensor clamp_(double low, double high) {
-    return self(() -> pointer.clamp_(some(low), some(high)));
+    return inPlace(() -> pointer.clamp_(some(low), some(high)));
   }
 
   /** Element by element between two tensors. */
   public Tensor clamp(Tensor low, Tensor high) {
-    return make(() -> pointer.clamp(optional(low), optional(high)));
+    return make(() -> pointer.clamp(optional(low), optional(high)), () -> alike(low, high));
   }
 
   public Tensor clampMin(double low) {
-    return make(() -> pointer.clamp(some(low), new ScalarOptional()));
+    return make(() -> pointer.clamp(some(low), new ScalarOptional()), this::alike);
   }
 
   public Tensor clampMin_(double low) {
-    return self(() -> pointer.clamp_(some(low), new ScalarOptional()));
+    return inPlace(() -> pointer.clamp_(some(low), new ScalarOptional()));
   }
 
   public Tensor minimum(Tensor other) {
-    return make(() -> pointer.minimum(other.pointer));
+    return make(() -> pointer.minimum(other.pointer), () -> blended(other));
   }
 
   public Tensor maximum(Tensor other) {
-    return make(() -> pointer.maximum(other.pointer));
+    return make(() -> pointer.maximum(other.pointer), () -> blended(other));
   }
 
   // ---- comparing ---------------------------------------------------------------------------
@@ -485,24 +554,24 @@ public final class Tensor {
   }
 
   public Tensor logicalNot() {
-    return make(pointer::logical_not);
+    return make(pointer::logical_not, this::metaFlags);
   }
 
   public Tensor logicalAnd(Tensor other) {
-    return make(() -> pointer.logical_and(other.pointer));
+    return make(() -> pointer.logical_and(other.pointer), () -> metaFlags(other));
   }
 
   public Tensor logicalOr(Tensor other) {
-    return make(() -> pointer.logical_or(other.pointer));
+    return make(() -> pointer.logical_or(other.pointer), () -> metaFlags(other));
   }
 
   public Tensor isFinite() {
-    return make(pointer::isfinite);
+    return make(pointer::isfinite, this::metaFlags);
   }
 
   /** Where this (bool) is true the element of {@code yes}, else of {@code no}. */
   public Tensor where(Tensor yes, Tensor no) {
-    return make(() -> torch.where(pointer, yes.pointer, no.pointer));
+    return make(() -> torch.where(pointer, yes.pointer, no.pointer), () -> yes.blended(no, this));
   }
 
   public Tensor maskedFill(Tensor mask, double value) {
@@ -554,11 +623,11 @@ public final class Tensor {
 
   /** The largest of all values. */
   public Tensor max() {
-    return make(() -> pointer.max());
+    return make(() -> pointer.max(), this::meta0);
   }
 
   public Tensor min() {
-    return make(() -> pointer.min());
+    return make(() -> pointer.min(), this::meta0);
   }
 
   /** Index of the (first) largest value along a dimension. */
@@ -583,7 +652,7 @@ public final class Tensor {
 
   /** Biased variance (divided by n) along dimensions, kept with length 1. */
   public Tensor varianceKeep(int... dims) {
-    return make(() -> pointer.var(longs(dims), false, true));
+    return make(() -> pointer.var(longs(dims), false, true), () -> meta(shape(dims)));
   }
 
   /** Euclidean length along dimensions, kept with length 1. */
@@ -643,33 +712,45 @@ public final class Tensor {
   }
 
   public static Tensor cat(List<Tensor> tensors, int dim) {
+    tensors.getFirst().beside(tensors);
     return note(make(() -> torch.cat(vector(tensors), dim)), "cat", tensors, dim);
   }
 
   public static Tensor stack(List<Tensor> tensors, int dim) {
+    tensors.getFirst().beside(tensors);
     return note(make(() -> torch.stack(vector(tensors), dim)), "stack", tensors, dim);
   }
 
   public Tensor indexSelect(int dim, Tensor index) {
-    return make(() -> pointer.index_select((long) dim, index.pointer));
+    return make(
+        () -> pointer.index_select((long) dim, index.pointer),
+        () -> {
+          long[] shape = sizes();
+          shape[dim] = index.numel();
+          return meta(shape, index);
+        });
   }
 
   public Tensor gather(int dim, Tensor index) {
+    beside(index);
     return make(() -> pointer.gather((long) dim, index.pointer));
   }
 
   /** A copy in which the places named by {@code index} hold {@code source}'s values. */
   public Tensor scatter(int dim, Tensor index, Tensor source) {
+    beside(index, source);
     return make(() -> pointer.scatter((long) dim, index.pointer, source.pointer));
   }
 
   /** A copy in which the places named by {@code index} hold this value. */
   public Tensor scatter(int dim, Tensor index, double value) {
+    beside(index);
     return make(() -> pointer.scatter((long) dim, index.pointer, new Scalar(value)));
   }
 
   /** Writes {@code source}'s rows over those that {@code index} names. */
   public Tensor indexCopy_(int dim, Tensor index, Tensor source) {
+    beside(index, source);
     return self(() -> pointer.index_copy_((long) dim, index.pointer, source.pointer));
   }
 
@@ -681,11 +762,13 @@ public final class Tensor {
   // ---- network operations ------------------------------------------------------------------
 
   public Tensor matmul(Tensor other) {
+    beside(other);
     return make(() -> pointer.matmul(other.pointer));
   }
 
   /** x · weightᵀ + bias; {@code bias} may be null. */
   public Tensor linear(Tensor weight, Tensor bias) {
+    beside(weight);
     return note(
         make(() -> torch.linear(pointer, weight.pointer, optional(bias))),
         "linear",
@@ -706,7 +789,17 @@ public final class Tensor {
                     new long[] {stride, stride},
                     new long[] {padding, padding},
                     new long[] {1, 1},
-                    groups)),
+                    groups),
+            () ->
+                meta(
+                    new long[] {
+                      size(0),
+                      weight.size(0),
+                      MetaShapes.places(size(2), weight.size(2), stride, padding),
+                      MetaShapes.places(size(3), weight.size(3), stride, padding)
+                    },
+                    weight,
+                    bias)),
         "conv2d",
         this,
         weight,
@@ -729,7 +822,17 @@ public final class Tensor {
                 new long[] {padding, padding},
                 new long[] {0, 0},
                 1,
-                new long[] {1, 1}));
+                new long[] {1, 1}),
+        () ->
+            meta(
+                new long[] {
+                  size(0),
+                  weight.size(1),
+                  (size(2) - 1) * stride - 2L * padding + weight.size(2),
+                  (size(3) - 1) * stride - 2L * padding + weight.size(3)
+                },
+                weight,
+                bias));
   }
 
   /** Batch normalisation; when {@code training}, the running statistics are updated in place. */
@@ -753,7 +856,8 @@ public final class Tensor {
                     training,
                     momentum,
                     eps,
-                    true)),
+                    true),
+            () -> alike(weight, bias, runningMean, runningVar)),
         "batch_norm",
         this,
         weight,
@@ -767,16 +871,16 @@ public final class Tensor {
   }
 
   public Tensor relu() {
-    return note(make(pointer::relu), "relu", this);
+    return note(make(pointer::relu, this::alike), "relu", this);
   }
 
   public Tensor relu_() {
-    return note(self(pointer::relu_), "relu", this);
+    return note(inPlace(pointer::relu_), "relu", this);
   }
 
   /** Clamps to [0, 6]. */
   public Tensor relu6_() {
-    return note(self(() -> torch.relu6_(pointer)), "hardtanh", this, 0.0, 6.0);
+    return note(inPlace(() -> torch.relu6_(pointer)), "hardtanh", this, 0.0, 6.0);
   }
 
   /** x · sigmoid(x), also called Swish. */
@@ -794,7 +898,8 @@ public final class Tensor {
     return make(
         () ->
             torch.layer_norm(
-                pointer, new long[] {size(-1)}, optional(weight), optional(bias), eps, true));
+                pointer, new long[] {size(-1)}, optional(weight), optional(bias), eps, true),
+        () -> alike(weight, bias));
   }
 
   /** When {@code training}, zeroes each element with this probability and scales the others up. */
@@ -843,7 +948,9 @@ public final class Tensor {
 
   public Tensor adaptiveAvgPool2d(int height, int width) {
     return note(
-        make(() -> torch.adaptive_avg_pool2d(pointer, height, width)),
+        make(
+            () -> torch.adaptive_avg_pool2d(pointer, height, width),
+            () -> meta(new long[] {size(0), size(1), height, width})),
         "adaptive_avg_pool2d",
         this,
         new long[] {height, width});

@@ -4,6 +4,7 @@ import bridge.Options;
 import bridge.torch.DType;
 import bridge.torch.Device;
 import bridge.torch.Tensor;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -34,7 +35,20 @@ final class AdamW implements Optimizer {
   private final Settings settings;
   private final Map<String, Tensor> parameters;
   private final Map<String, Tensor> state = new LinkedHashMap<>();
+
+  /** On the processor, so that reading it waits for no device. */
   private final Tensor steps = Tensor.zeros(DType.INT64, Device.CPU);
+
+  private final FusedKernel fused =
+      new FusedKernel(
+          5,
+          """
+          def step(p: List[Tensor], g: List[Tensor], m: List[Tensor], v: List[Tensor],
+                   t: List[Tensor], rate: float, beta1: float, beta2: float, decay: float,
+                   epsilon: float):
+            torch._fused_adamw_(p, g, m, v, [], t, lr=rate, beta1=beta1, beta2=beta2,
+                                weight_decay=decay, eps=epsilon, amsgrad=False, maximize=False)
+          """);
 
   private AdamW(Settings settings, Map<String, Tensor> parameters) {
     this.settings = settings;
@@ -51,8 +65,7 @@ final class AdamW implements Optimizer {
   public void step(double learningRate) {
     steps.increment_();
     long t = steps.itemLong();
-    double scale = learningRate / (1 - Math.pow(settings.beta1, t));
-    double root = Math.sqrt(1 - Math.pow(settings.beta2, t));
+    Map<Device, Tensor> told = new HashMap<>();
     parameters.forEach(
         (name, parameter) -> {
           Tensor g = parameter.grad();
@@ -61,13 +74,25 @@ final class AdamW implements Optimizer {
           }
           Tensor mean = state.get(name + ".mean");
           Tensor square = state.get(name + ".square");
-          parameter.mul_(1 - learningRate * settings.weightDecay);
-          mean.lerp_(g, 1 - settings.beta1);
-          square.mul_(settings.beta2).addcmul_(g, g, 1 - settings.beta2);
-          Tensor denominator = square.sqrt().div(root).add_(settings.epsilon);
-          parameter.addcdiv_(mean, denominator, -scale);
-          parameter.clearGrad();
+          Tensor count =
+              told.computeIfAbsent(parameter.device(), d -> Tensor.full(t, DType.FLOAT32, d));
+          if (!fused.takes(parameter, g, mean, square, count)) {
+            step(parameter, g, mean, square, t, learningRate);
+          }
         });
+    fused.run(learningRate, settings.beta1, settings.beta2, settings.weightDecay, settings.epsilon);
+  }
+
+  private void step(
+      Tensor parameter, Tensor g, Tensor mean, Tensor square, long t, double learningRate) {
+    double scale = learningRate / (1 - Math.pow(settings.beta1, t));
+    double root = Math.sqrt(1 - Math.pow(settings.beta2, t));
+    parameter.mul_(1 - learningRate * settings.weightDecay);
+    mean.lerp_(g, 1 - settings.beta1);
+    square.mul_(settings.beta2).addcmul_(g, g, 1 - settings.beta2);
+    Tensor denominator = square.sqrt().div(root).add_(settings.epsilon);
+    parameter.addcdiv_(mean, denominator, -scale);
+    parameter.clearGrad();
   }
 
   @Override

@@ -6,6 +6,7 @@ import bridge.torch.NoGrad;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -50,9 +51,20 @@ final class LossSums {
 
   /** The sums so far; read on the host. */
   Map<String, Double> values() {
+    return read(sums);
+  }
+
+  /** Scalars, read on the host in one copy: each read waits for the device. */
+  static Map<String, Double> read(Map<String, Tensor> scalars) {
     Map<String, Double> values = new LinkedHashMap<>();
-    try (Scope _ = Scope.open("sums")) {
-      sums.forEach((name, sum) -> values.put(name, sum.item()));
+    if (scalars.isEmpty()) {
+      return values;
+    }
+    try (Scope _ = Scope.open("read")) {
+      List<Tensor> all =
+          scalars.values().stream().map(t -> t.detach().to(DType.FLOAT64).reshape()).toList();
+      double[] read = Tensor.stack(all, 0).toDoubles();
+      scalars.keySet().forEach(name -> values.put(name, read[values.size()]));
     }
     return values;
   }

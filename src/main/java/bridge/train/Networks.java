@@ -6,6 +6,7 @@ import bridge.model.Models;
 import bridge.model.Network;
 import bridge.model.Normalisation;
 import bridge.model.Precision;
+import bridge.torch.ComputePrecision;
 import bridge.torch.Device;
 import bridge.torch.Seeds;
 import com.google.gson.JsonObject;
@@ -20,7 +21,11 @@ import java.util.stream.Collectors;
 record Networks(Recipe recipe, RunData data, Seeds seeds, Device device, Consumer<String> log) {
 
   Network student() {
-    return recipe.engine.over(build(recipe.student, seeds), data.shape(), log);
+    Network student = build(recipe.student, seeds);
+    if (device.isCuda()) {
+      student.channelsLast(recipe.backend.precision());
+    }
+    return recipe.engine.over(student, data.shape(), log);
   }
 
   /** The student's card, so that its checkpoint is a model by its name alone. */
@@ -68,7 +73,10 @@ record Networks(Recipe recipe, RunData data, Seeds seeds, Device device, Consume
     Network network = build(model, new Seeds(seeds.derive("teacher", teacher)));
     if (model.role() != Teacher.Role.PEER) {
       network.freeze();
-      network.channelsLast();
+    }
+    if (model.role() != Teacher.Role.PEER || device.isCuda()) {
+      boolean half = model.precision() != Precision.FLOAT32;
+      network.channelsLast(half ? ComputePrecision.BFLOAT16 : recipe.backend.precision());
     }
     return network;
   }

@@ -11,6 +11,8 @@ import bridge.method.MethodSettings;
 import bridge.method.Methods;
 import bridge.method.parts.Teacher;
 import bridge.model.Precision;
+import bridge.torch.Backend;
+import bridge.torch.ComputePrecision;
 import com.google.gson.JsonObject;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,7 +32,7 @@ public final class Recipe {
    * @param model {@code ARCH}, {@code ARCH@FILE} or a TorchScript file
    * @param role null for the student
    * @param features the submodule whose output is its feature; {@code penultimate} for the last
-   * @param precision of a teacher; the student's is always float32
+   * @param precision in which a teacher's weights are held; the student's always are in float32
    */
   record Model(
       String model,
@@ -95,6 +97,7 @@ public final class Recipe {
   final Average.Settings average;
   final Select select;
   final Evaluate evaluate;
+  final Backend backend;
   final Engine engine;
   final long seed;
 
@@ -128,7 +131,7 @@ public final class Recipe {
     }
     select = select(options.object("select"));
     evaluate = evaluate(options.object("evaluate"), attack.ball());
-    precision(options);
+    backend = backend(options);
     engine = Engine.from(options.object("gradients"));
     seed = options.whole("seed", 1);
     options.done();
@@ -194,13 +197,13 @@ public final class Recipe {
     return evaluate;
   }
 
-  private static void precision(Options options) {
-    String precision = options.text("precision", "float32");
-    if (!precision.equals("float32")) {
-      throw new UsageException(
-          "precision must be float32, found %s; teachers alone can be held in half precision, by teachers[].precision"
-              .formatted(precision));
-    }
+  private static Backend backend(Options options) {
+    ComputePrecision precision = options.choice("precision", ComputePrecision.FLOAT32);
+    Options cuda = options.object("cuda");
+    Backend backend =
+        new Backend(precision, cuda.flag("benchmark", false), cuda.flag("deterministic", false));
+    cuda.done();
+    return backend;
   }
 
   public String name() {

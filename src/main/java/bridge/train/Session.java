@@ -7,10 +7,12 @@ import bridge.gradient.FoldedNetwork;
 import bridge.method.Method;
 import bridge.method.parts.MethodContext;
 import bridge.method.parts.Teacher;
+import bridge.model.AutocastNetwork;
 import bridge.model.ModelCard;
 import bridge.model.Network;
 import bridge.model.Precision;
 import bridge.model.StateDicts;
+import bridge.torch.ComputePrecision;
 import bridge.torch.Device;
 import bridge.torch.Generator;
 import bridge.torch.Natives;
@@ -99,7 +101,20 @@ final class Session implements AutoCloseable {
   private Method createMethod(Device device) {
     return recipe.method.over(
         new MethodContext(
-            student, teachers, data.classes(), data.shape(), data.trainingLabels(), seeds, device));
+            computing(student),
+            teachers,
+            data.classes(),
+            data.shape(),
+            data.trainingLabels(),
+            seeds,
+            device));
+  }
+
+  /** The student as it is trained; it is validated and evaluated in float32. */
+  private Network computing(Network network) {
+    return recipe.backend.precision() == ComputePrecision.BFLOAT16
+        ? recipe.engine.over(new AutocastNetwork(network), data.shape(), notes::add)
+        : network;
   }
 
   /** The student's and the method's parameters by name. */

@@ -31,6 +31,16 @@ final class Sgd implements Optimizer {
   private final Settings settings;
   private final Map<String, Tensor> parameters;
   private final Map<String, Tensor> velocity = new LinkedHashMap<>();
+  private final FusedKernel fused =
+      new FusedKernel(
+          3,
+          """
+          def step(p: List[Tensor], g: List[Tensor], v: List[Tensor],
+                   rate: float, momentum: float, decay: float, nesterov: int):
+            torch._fused_sgd_(p, g, v, weight_decay=decay, momentum=momentum, lr=rate,
+                              dampening=0.0, nesterov=nesterov != 0, maximize=False,
+                              is_first_step=False)
+          """);
 
   private Sgd(Settings settings, Map<String, Tensor> parameters) {
     this.settings = settings;
@@ -43,18 +53,23 @@ final class Sgd implements Optimizer {
     parameters.forEach(
         (name, parameter) -> {
           Tensor g = parameter.grad();
-          if (g == null) {
-            return;
+          // without momentum the fused kernel takes no velocity, which is then the gradient
+          if (g != null
+              && (settings.momentum == 0 || !fused.takes(parameter, g, velocity.get(name)))) {
+            step(parameter, g, velocity.get(name), learningRate);
           }
-          Tensor v = velocity.get(name);
-          g.add_(parameter.detach(), settings.weightDecay);
-          v.mul_(settings.momentum).add_(g);
-          if (settings.nesterov) {
-            g.add_(v, settings.momentum);
-          }
-          parameter.add_(settings.nesterov ? g : v, -learningRate);
-          parameter.clearGrad();
         });
+    fused.run(learningRate, settings.momentum, settings.weightDecay, settings.nesterov ? 1L : 0L);
+  }
+
+  private void step(Tensor parameter, Tensor g, Tensor v, double learningRate) {
+    g.add_(parameter.detach(), settings.weightDecay);
+    v.mul_(settings.momentum).add_(g);
+    if (settings.nesterov) {
+      g.add_(v, settings.momentum);
+    }
+    parameter.add_(settings.nesterov ? g : v, -learningRate);
+    parameter.clearGrad();
   }
 
   @Override

@@ -7,6 +7,7 @@ import bridge.method.parts.Loss;
 import bridge.torch.Device;
 import bridge.torch.Natives;
 import bridge.torch.Scope;
+import bridge.torch.Tensor;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -84,6 +85,7 @@ public final class Trainer {
       BooleanSupplier stop,
       Listener listener) {
     folder.checkSameRecipe(recipe.resolved());
+    recipe.backend.use(device);
     try (Scope run = Scope.open("run");
         Session session = new Session(recipe, folder, device, run)) {
       folder.writeJson("recipe.json", recipe.resolved());
@@ -113,6 +115,10 @@ public final class Trainer {
             recipe.epochs, session.batches.stepsPerEpoch(), recipe.batch, position.step()));
     session.notes.forEach(listener::message);
     if (position.step() == 0) {
+      String idle = recipe.backend.withoutEffect(session.student.device());
+      if (!idle.isEmpty()) {
+        listener.message(idle + ": without effect on the processor");
+      }
       session.preflight().forEach(listener::message);
     }
     if (position.epoch() > recipe.epochs) {
@@ -191,9 +197,10 @@ public final class Trainer {
     if (!logged && !listener.due()) {
       return;
     }
-    Map<String, Double> terms = new LinkedHashMap<>();
-    terms.put("total", loss.total().item());
-    loss.terms().forEach((name, value) -> terms.put(name, value.item()));
+    Map<String, Tensor> scalars = new LinkedHashMap<>();
+    scalars.put("total", loss.total());
+    scalars.putAll(loss.terms());
+    Map<String, Double> terms = LossSums.read(scalars);
     finite.checkLoss(terms);
     listener.step(
         new Listener.Step(position.epoch(), position.step(), logged, terms, learningRate));

@@ -2,13 +2,16 @@ package bridge.train;
 
 import bridge.checkpoint.TensorFile;
 import bridge.files.Folders;
+import bridge.torch.DType;
 import bridge.torch.NoGrad;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /**
  * Everything a resumed run needs, in one file: student, optimiser, average, method, the epoch's
@@ -30,12 +33,29 @@ final class TrainingState {
   Optional<String> notFinite() {
     try (Scope _ = Scope.open("finite");
         NoGrad _ = NoGrad.enter()) {
-      return tensors.entrySet().stream()
-          .filter(e -> e.getValue().dtype().isFloatingPoint())
-          .filter(e -> e.getValue().detach().isFinite().logicalNot().sum().itemLong() != 0)
-          .map(Map.Entry::getKey)
-          .findFirst();
+      // a sum is finite only if every summand is; one may overflow, so what it says is looked into
+      boolean finite =
+          tensors.values().stream()
+              .filter(t -> t.dtype().isFloatingPoint())
+              .collect(Collectors.groupingBy(Tensor::device))
+              .values()
+              .stream()
+              .allMatch(TrainingState::sumIsFinite);
+      return finite ? Optional.empty() : firstNotFinite();
     }
+  }
+
+  private static boolean sumIsFinite(List<Tensor> tensors) {
+    List<Tensor> sums = tensors.stream().map(t -> t.detach().sum().to(DType.FLOAT64)).toList();
+    return Double.isFinite(Tensor.stack(sums, 0).sum().item());
+  }
+
+  private Optional<String> firstNotFinite() {
+    return tensors.entrySet().stream()
+        .filter(e -> e.getValue().dtype().isFloatingPoint())
+        .filter(e -> e.getValue().detach().isFinite().logicalNot().sum().itemLong() != 0)
+        .map(Map.Entry::getKey)
+        .findFirst();
   }
 
   void save(Path file, Position position, Map<String, Tensor> more) {

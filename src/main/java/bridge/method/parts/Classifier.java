@@ -60,6 +60,9 @@ public record Classifier(Tensor weight, Tensor bias) {
   }
 
   private boolean reproduces(Tensor logits, Tensor feature) {
+    if (logits.device().equals(Device.META)) {
+      return true; // there are no values to compare
+    }
     double largest = logits.abs().max().item();
     return apply(feature).sub(logits).abs().max().item() <= TOLERANCE * largest;
   }
