@@ -1,5 +1,6 @@
 package bridge.attack;
 
+import bridge.gradient.Pullback;
 import bridge.loss.Losses;
 import bridge.model.Network;
 import bridge.torch.DType;
@@ -147,10 +148,10 @@ final class ApgdClimb {
     }
     Values values = null;
     for (int i = 0; i < attack.draws(); i++) {
-      Tensor point = x.detach().requiresGrad_(true);
-      Tensor logits = network.logits(point);
+      Pullback point = Pullback.at(network, x);
+      Tensor logits = point.logits();
       Tensor each = loss(logits);
-      Tensor drawn = each.sum().gradient(point);
+      Tensor drawn = point.gradient(each.sum());
       if (i == 0) {
         gradient.copy_(drawn);
       } else {

@@ -1,6 +1,7 @@
 package bridge.attack;
 
 import bridge.UsageException;
+import bridge.gradient.Pullback;
 import bridge.loss.Losses;
 import bridge.model.Mode;
 import bridge.model.Network;
@@ -9,6 +10,7 @@ import bridge.torch.Generator;
 import bridge.torch.NoGrad;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
+import java.util.Optional;
 
 /**
  * Carlini and Wagner's L2 attack (2017; their l2_attack.py): the nearest image that the network
@@ -193,11 +195,19 @@ public record CarliniWagner(
       private Tensor step(int number) {
         Tensor w = origin.add(change).requiresGrad_(true);
         Tensor x = image(w);
-        Tensor margin = Losses.margin(network.logits(x), labels);
+        Optional<Pullback> point = Pullback.compiled(network, x);
+        Tensor logits = point.map(Pullback::logits).orElseGet(() -> network.logits(x));
+        Tensor margin = Losses.margin(logits, labels);
         Tensor ahead = targeted ? margin.neg() : margin;
         Tensor distance = x.sub(anchor).pow(2).sum(1, 2, 3);
-        Tensor loss = distance.add(ahead.add(confidence).relu().mul(c));
-        Tensor gradient = loss.sum().gradient(w);
+        Tensor penalty = ahead.add(confidence).relu().mul(c);
+        Tensor loss = distance.add(penalty);
+        Tensor gradient =
+            point
+                .map(p -> distance.add(x.mul(p.gradient(penalty.sum())).sum(1, 2, 3)))
+                .orElse(loss)
+                .sum()
+                .gradient(w);
         try (NoGrad _ = NoGrad.enter()) {
           record(x, distance, ahead.lt(-confidence));
           mean.lerp_(gradient, 1 - BETA1);

@@ -1,6 +1,7 @@
 package bridge.attack;
 
 import bridge.UsageException;
+import bridge.gradient.Pullback;
 import bridge.model.Mode;
 import bridge.model.Network;
 import bridge.torch.DType;
@@ -154,24 +155,25 @@ public record Fab(String name, Ball ball, boolean targeted, int steps, int resta
     }
 
     void step() {
-      Tensor point = x.detach().requiresGrad_(true);
-      Tensor logits = network.logits(point);
-      Boundary boundary = targets == null ? closest(logits, point) : towards(logits, point);
+      Pullback point = Pullback.at(network, x);
+      Boundary boundary = targets == null ? closest(point) : towards(point);
       try (NoGrad _ = NoGrad.enter()) {
         x.copy_(moved(boundary));
         record(network.logits(x).argmax(1).ne(labels).view(-1, 1, 1, 1));
       }
     }
 
-    private Boundary towards(Tensor logits, Tensor point) {
+    private Boundary towards(Pullback point) {
+      Tensor logits = point.logits();
       Tensor labelLogits = logits.gather(1, labels.unsqueeze(1));
       Tensor gap = logits.gather(1, targets.unsqueeze(1)).sub(labelLogits).squeeze(1);
-      Tensor normal = gap.sum().gradient(point);
+      Tensor normal = point.gradient(gap.sum());
       return new Boundary(gap.detach(), normal);
     }
 
     /** Of the boundaries towards all other classes, the nearest by its linearisation. */
-    private Boundary closest(Tensor logits, Tensor point) {
+    private Boundary closest(Pullback point) {
+      Tensor logits = point.logits();
       Tensor labelLogits = logits.gather(1, labels.unsqueeze(1)).squeeze(1);
       Tensor gap = labels.to(DType.FLOAT32).zero_();
       Tensor normal = x.zerosLike();
@@ -179,7 +181,7 @@ public record Fab(String name, Ball ball, boolean targeted, int steps, int resta
       for (int k = 0; k < logits.size(1); k++) {
         try (Scope _ = Scope.open("class")) {
           Tensor classGap = logits.select(1, k).sub(labelLogits);
-          Tensor gradient = classGap.sum().gradientKeepingGraph(point);
+          Tensor gradient = point.gradientKeepingGraph(classGap.sum());
           Tensor away = classGap.detach().abs().div(dualLength(gradient).add(TINY));
           away = away.maskedFill(labels.eq(k), Double.POSITIVE_INFINITY);
           Tensor nearer = nearest.gt(away);

@@ -9,6 +9,7 @@ import bridge.evaluate.Certification;
 import bridge.evaluate.Evaluation.Result;
 import bridge.evaluate.EvaluationRequest;
 import bridge.evaluate.ModelEvaluation;
+import bridge.gradient.Engine;
 import bridge.model.ModelSpec;
 import bridge.model.Normalisation;
 import java.nio.file.Path;
@@ -95,6 +96,15 @@ final class EvaluateCommand implements Runnable {
   private long seed;
 
   @Option(
+      names = "--gradients",
+      paramLabel = "ENGINE",
+      defaultValue = "AUTO",
+      description =
+          "What gradients are computed by: FOLDED (compiled, batch normalisation folded; what AUTO"
+              + " is), or PLAIN (autograd on the network as it is) (${DEFAULT-VALUE}).")
+  private Engine.Kind gradients;
+
+  @Option(
       names = "--mean",
       split = ",",
       paramLabel = "M",
@@ -170,6 +180,7 @@ final class EvaluateCommand implements Runnable {
         attacked,
         seed,
         compute.use(),
+        Engine.ofWholeBatches(gradients),
         certificates,
         Optional.ofNullable(state),
         outputs.wantsImages());

@@ -4,6 +4,7 @@ import bridge.UsageException;
 import bridge.attack.Ball;
 import bridge.attack.Smoothing;
 import bridge.data.DataSpec;
+import bridge.gradient.Engine;
 import bridge.model.ModelSpec;
 import bridge.model.Normalisation;
 import bridge.torch.Device;
@@ -16,6 +17,7 @@ import java.util.Optional;
  *
  * @param limit only the first so many test images
  * @param batch images at once; empty for what suits the device
+ * @param engine what the networks run by
  * @param certificates by randomised smoothing, after the attacks
  * @param state the folder in which results are kept and from which they go on
  * @param keepImages whether {@link ModelEvaluation#writeImages} will be asked for them
@@ -28,6 +30,7 @@ public record EvaluationRequest(
     Attacked attacks,
     long seed,
     Device device,
+    Engine engine,
     Optional<Certificates> certificates,
     Optional<Path> state,
     boolean keepImages) {

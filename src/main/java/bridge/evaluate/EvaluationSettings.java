@@ -2,6 +2,7 @@ package bridge.evaluate;
 
 import bridge.Json;
 import bridge.checkpoint.Checkpoints;
+import bridge.gradient.Engine;
 import bridge.model.ModelSpec;
 import com.google.gson.JsonObject;
 import com.google.gson.annotations.SerializedName;
@@ -14,6 +15,7 @@ import java.util.Optional;
  *
  * @param normalisation of the model, in words
  * @param images how many there are
+ * @param gradients by what they are computed; null where by autograd, and then left out in JSON
  * @param surrogate null without one, and then left out in JSON, as are the digests of models
  *     without a file
  * @param modelDigest the SHA-256 of the model's file
@@ -27,6 +29,7 @@ public record EvaluationSettings(
     double epsilon,
     long seed,
     int batch,
+    String gradients,
     String surrogate,
     @SerializedName("model_sha256") String modelDigest,
     @SerializedName("surrogate_sha256") String surrogateDigest) {
@@ -43,6 +46,7 @@ public record EvaluationSettings(
         request.attacks().ball().epsilon(),
         request.seed(),
         request.batchSize(),
+        request.engine().kind() == Engine.Kind.PLAIN ? null : "FOLDED",
         surrogate.map(ModelSpec::text).orElse(null),
         digest(model),
         surrogate.map(EvaluationSettings::digest).orElse(null));

@@ -15,6 +15,7 @@ import bridge.torch.Scope;
 import bridge.torch.Seeds;
 import bridge.torch.Tensor;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,6 +32,7 @@ public final class ModelEvaluation implements AutoCloseable {
   /** Images whose certificates are kept together. */
   private static final int CERTIFIED_AT_ONCE = 10;
 
+  private final List<String> notes = new ArrayList<>();
   private final EvaluationRequest request;
   private final Scope scope;
   private final ImageSet images;
@@ -91,7 +93,8 @@ public final class ModelEvaluation implements AutoCloseable {
             request.device());
     built.freeze();
     built.channelsLast(ComputePrecision.FLOAT32);
-    return built;
+    long[] shape = {images.channels(), images.height(), images.width()};
+    return request.engine().over(built, shape, notes::add);
   }
 
   /** How many images are attacked. */
@@ -116,6 +119,7 @@ public final class ModelEvaluation implements AutoCloseable {
    * @param progress told the attack's name and the images done, of {@link #count}
    */
   public List<Result> attack(Consumer<String> warnings, BiConsumer<String, Integer> progress) {
+    notes.forEach(warnings);
     EvaluationRequest.Attacked attacks = request.attacks();
     Evaluation evaluation =
         new Evaluation(network, attacks.ball(), new Seeds(request.seed()))

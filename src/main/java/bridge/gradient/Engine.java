@@ -35,6 +35,11 @@ public record Engine(Kind kind, int shard) {
     return engine;
   }
 
+  /** For evaluation, where whole batches are worked on side by side. */
+  public static Engine ofWholeBatches(Kind kind) {
+    return new Engine(kind == Kind.PLAIN ? Kind.PLAIN : Kind.FOLDED, 0);
+  }
+
   /**
    * The network as this engine runs it, for the innermost scope's life.
    *
