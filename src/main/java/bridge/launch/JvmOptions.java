@@ -51,7 +51,7 @@ final class JvmOptions {
 
   /** They hold ports or files that a JVM in the same process would find taken. */
   private static final Pattern AGENT =
-      Pattern.compile("-agent(lib|path):.*|-javaagent:.*|-XX:StartFlightRecording.*|-XX:AOT.*");
+      Pattern.compile("-agent(lib|path):.*|-javaagent:.*|-XX:StartFlightRecording.*");
 
   private static final List<String> VARIABLES =
       List.of("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS");
