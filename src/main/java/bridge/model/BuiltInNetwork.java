@@ -5,6 +5,7 @@ import bridge.architecture.Architecture;
 import bridge.architecture.BatchNorm2d;
 import bridge.architecture.Module;
 import bridge.torch.Device;
+import bridge.torch.Scope;
 import bridge.torch.Tensor;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -69,8 +70,11 @@ final class BuiltInNetwork implements Network {
       }
       module.tap(y -> tapped.put(path, y));
     }
-    try {
-      return new Outputs(root.apply(normalisation.apply(images)), tapped);
+    // what no gradient needs is freed when the network is done, not when the whole step is
+    try (Scope scope = Scope.open("forward")) {
+      Tensor logits = scope.keep(root.apply(normalisation.apply(images)));
+      tapped.values().forEach(scope::keep);
+      return new Outputs(logits, tapped);
     } finally {
       features.forEach(path -> modules.get(path).tap(null));
     }
