@@ -1,5 +1,6 @@
 package bridge.cli;
 
+import static java.util.Map.entry;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -27,59 +28,56 @@ import picocli.CommandLine;
 class CommandLineTest {
   /** A name may be added here; one that is taken away breaks somebody's script. */
   private static final Map<String, Set<String>> NAMES =
-      Map.of(
-          "",
-          Set.of("--cuda-libs", "--debug", "--help", "-h", "--version", "-V"),
-          "train",
-          Set.of(
-              "RECIPE",
-              "--out",
-              "--set",
-              "--resume",
-              "--device",
-              "--threads",
-              "--seed",
-              "--max-steps"),
-          "evaluate",
-          Set.of(
-              "--model",
-              "--data",
-              "--attacks",
-              "--eps",
-              "--norm",
-              "--restarts",
-              "--surrogate",
-              "--limit",
-              "--batch",
-              "--seed",
-              "--mean",
-              "--std",
-              "--device",
-              "--threads",
-              "--certify",
-              "--certify-draws",
-              "--certify-every",
-              "--state",
-              "--per-class",
-              "--json",
-              "--outcomes",
-              "--save-images",
-              "--picture",
-              "--beside"),
-          "leaderboard",
-          Set.of("RUN", "--sort", "--markdown", "--json", "--html"),
-          "inspect",
-          Set.of("FILE", "--under", "--write-card", "--json"),
-          "convert",
-          Set.of("IN", "OUT", "--arch", "--under"),
-          "recipes",
-          Set.of("NAME"),
-          "data",
-          Set.of(),
-          "data check",
-          Set.of("DATA", "--json"),
-          "doctor",
-          Set.of("--json"));
+      Map.ofEntries(
+          entry("", Set.of("--cuda-libs", "--debug", "--help", "-h", "--version", "-V")),
+          entry(
+              "train",
+              Set.of(
+                  "RECIPE",
+                  "--out",
+                  "--set",
+                  "--resume",
+                  "--device",
+                  "--threads",
+                  "--seed",
+                  "--max-steps")),
+          entry(
+              "evaluate",
+              Set.of(
+                  "--model",
+                  "--data",
+                  "--attacks",
+                  "--eps",
+                  "--norm",
+                  "--restarts",
+                  "--surrogate",
+                  "--limit",
+                  "--batch",
+                  "--seed",
+                  "--mean",
+                  "--std",
+                  "--device",
+                  "--threads",
+                  "--certify",
+                  "--certify-draws",
+                  "--certify-every",
+                  "--state",
+                  "--per-class",
+                  "--json",
+                  "--outcomes",
+                  "--save-images",
+                  "--picture",
+                  "--beside")),
+          entry(
+              "bench",
+              Set.of("RECIPE", "--set", "--steps", "--attack", "--device", "--threads", "--json")),
+          entry("leaderboard", Set.of("RUN", "--sort", "--markdown", "--json", "--html")),
+          entry("inspect", Set.of("FILE", "--under", "--write-card", "--json")),
+          entry("convert", Set.of("IN", "OUT", "--arch", "--under")),
+          entry("recipes", Set.of("NAME")),
+          entry("data", Set.of()),
+          entry("data check", Set.of("DATA", "--json")),
+          entry("doctor", Set.of("--json")));
 
   @TempDir Path folder;
 
@@ -127,6 +125,8 @@ class CommandLineTest {
           train        Trains a student by a recipe; Ctrl-C saves, --resume goes on.
           evaluate     Attacks a model over a data set's test images; prints a table of
                          accuracies.
+          bench        Measures a recipe's training step by its stages, against what
+                         the machine can do; needs no data set.
           leaderboard  Puts the evaluations of runs and models side by side.
           inspect      Says what is in a checkpoint and which architecture it fits;
                          nothing in it is run.

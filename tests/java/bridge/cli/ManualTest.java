@@ -81,7 +81,7 @@ class ManualTest {
       parsed = parsed.subcommand();
     }
     switch (parsed.commandSpec().name()) {
-      case "train" -> training(parsed);
+      case "train", "bench" -> training(parsed);
       case "evaluate" -> evaluation(parsed);
       case "recipes" -> remember(parsed, command);
       default -> {}
@@ -110,8 +110,8 @@ class ManualTest {
   /** The recipe with what is set in it, as far as it is built in or comes from such a one. */
   private void training(ParseResult parsed) {
     String name = parsed.matchedPositionalValue(0, "");
-    if (name.equals("RECIPE")) {
-      return; // any
+    if (name.equals("RECIPE") || name.isEmpty()) {
+      return; // any, or the one that is meant where none is named
     }
     String from = recipes.getOrDefault(name, name);
     assertTrue(Recipes.names().contains(from), () -> from + " is no built-in recipe");

@@ -44,7 +44,10 @@ class LauncherTest {
             System.out.println("ready");
             Thread.sleep(60_000);
           }
-          System.exit(Integer.parseInt(args[0]));
+          System.out.println(System.getProperty("bridge.jvm.chosen"));
+          System.out.println(java.lang.management.ManagementFactory.getRuntimeMXBean()
+              .getInputArguments().contains("-XX:+UseSerialGC"));
+          System.exit(args[0].matches("\\\\d+") ? Integer.parseInt(args[0]) : args.length);
         }
       }
       """;
@@ -62,6 +65,7 @@ class LauncherTest {
           String name = file.getFileName().toString();
           if (part.endsWith("launch")
               || name.startsWith("ParentDeath")
+              || name.startsWith("SameProcess")
               || name.startsWith("CLibrary")) {
             Files.copy(file, classes.resolve(part).resolve(name));
           }
@@ -120,7 +124,27 @@ class LauncherTest {
     assertEquals("x y", lines.get(1));
     assertTrue(Integer.parseInt(lines.get(2)) <= 100, lines.get(2));
     assertEquals("0", lines.get(3));
-    assertEquals(5, lines.size(), () -> "no warnings: " + lines);
+    assertEquals(7, lines.size(), () -> "no warnings: " + lines);
+  }
+
+  /** The same process, whose words are repeated byte for byte. */
+  @Test
+  void trainingBeginsAgainInTheSameProcessWithOptionsForIt() throws Exception {
+    Process process = start(Path.of(System.getProperty("java.home")), "train", "a b", "ü");
+    List<String> lines = lines(process);
+    assertEquals(3, process.waitFor(), lines::toString);
+    assertEquals(Runtime.version().feature() + " train|a b|ü", lines.get(0));
+    assertEquals("x y", lines.get(1));
+    assertEquals("pid " + process.pid(), lines.get(4));
+    assertEquals(List.of("true", "true"), lines.subList(5, lines.size()));
+  }
+
+  @Test
+  void olderJavaGivesTheNewerOneOptionsForTraining() throws Exception {
+    Process process = start(olderJava(), "train");
+    List<String> lines = lines(process);
+    assertEquals(1, process.waitFor(), lines::toString);
+    assertEquals(List.of("null", "true"), lines.subList(5, lines.size()));
   }
 
   @Test
@@ -173,6 +197,7 @@ class LauncherTest {
                 java.resolve("bin/java").toString(),
                 "-Xmx96m",
                 "-Dgiven=x y",
+                "--enable-native-access=ALL-UNNAMED",
                 "-cp",
                 classes.toString(),
                 "bridge.launch.Launcher"));

@@ -47,16 +47,20 @@ public record Command(Page page, int line, List<String> words, String output) {
     return new Command(page, line, words, parts.length == 1 ? null : parts[1].strip());
   }
 
-  /** The words after {@code java -jar bridge.jar} or {@code bridge}; null for other programs. */
+  /**
+   * The words after {@code java -X… -jar bridge.jar} or {@code bridge}; null for other programs.
+   */
   public List<String> arguments() {
     if (words.getFirst().equals("bridge")) {
       return words.subList(1, words.size());
     }
+    int at = words.indexOf("-jar");
     boolean jar =
-        words.size() > 2
-            && words.subList(0, 2).equals(List.of("java", "-jar"))
-            && words.get(2).matches("(.*/)?bridge\\.jar");
-    return jar ? words.subList(3, words.size()) : null;
+        words.getFirst().equals("java")
+            && words.subList(1, Math.max(at, 1)).stream().allMatch(word -> word.startsWith("-X"))
+            && words.size() > at + 1
+            && words.get(at + 1).matches("(.*/)?bridge\\.jar");
+    return jar ? words.subList(at + 2, words.size()) : null;
   }
 
   @Override

@@ -257,4 +257,18 @@ class BuiltInNetworkTest {
         });
     assertTrue(network.training());
   }
+
+  /** Maps of every layer, kept until the step's end, were most of a step's memory. */
+  @Test
+  void aPassKeepsItsOutputsAndNothingElse() {
+    try (Scope _ = Scope.open("test");
+        NoGrad _ = NoGrad.enter()) {
+      Network network = build("resnet8:width=4", 1, 28, Normalisation.NONE);
+      Tensor images = images(2, 1, 28, 28);
+      long before = Scope.alive();
+      Network.Outputs outputs = network.forward(images, List.of("layer1"));
+      assertEquals(before + 2, Scope.alive());
+      assertTrue(outputs.features().get("layer1").isFinite().to(DType.INT64).min().item() == 1);
+    }
+  }
 }

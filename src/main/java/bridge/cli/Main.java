@@ -22,6 +22,7 @@ import picocli.CommandLine.ScopeType;
     subcommands = {
       TrainCommand.class,
       EvaluateCommand.class,
+      BenchCommand.class,
       LeaderboardCommand.class,
       InspectCommand.class,
       ConvertCommand.class,

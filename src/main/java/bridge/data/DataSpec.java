@@ -42,7 +42,7 @@ public record DataSpec(Kind kind, Path path) {
    */
   public static DataSpec parse(String text) {
     int colon = text.indexOf(':');
-    Kind kind = kind(colon < 0 ? text : text.substring(0, colon));
+    Kind kind = kindOf(text);
     String path = colon < 0 ? "" : text.substring(colon + 1);
     if (kind == Kind.FASHION_MNIST_MINI) {
       if (!path.isEmpty()) {
@@ -61,6 +61,15 @@ public record DataSpec(Kind kind, Path path) {
       return new DataSpec(kind, place); // IDX files may be named by what they begin with
     }
     throw new UsageException("data %s: no such file or folder".formatted(text));
+  }
+
+  /**
+   * The kind that {@code KIND:PATH} names, whatever is at the path.
+   *
+   * @throws UsageException if there is no such kind
+   */
+  static Kind kindOf(String text) {
+    return kind(text.replaceFirst(":.*", ""));
   }
 
   private static Kind kind(String name) {

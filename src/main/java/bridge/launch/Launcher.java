@@ -17,7 +17,8 @@ import java.util.stream.Stream;
 /**
  * Where {@code java -jar bridge.jar} begins: sees to it that the program runs on a Java that is new
  * enough and, in the CUDA build, with CUDA's libraries on the dynamic loader's path; both can only
- * be had by starting a second JVM.
+ * be had by starting a second JVM. Where this one will do, it may still be replaced, in the same
+ * process, by one with {@link JvmOptions} for what is to be run.
  *
  * <p>Compiled for Java 17, and on its own: an older Java must be able to load it.
  */
@@ -67,11 +68,15 @@ public final class Launcher {
       return new Arguments(rest, folders);
     }
 
+    /** The first word that is no option. */
+    Optional<String> command() {
+      return rest.stream().filter(arg -> !arg.startsWith("-")).findFirst();
+    }
+
     /** Whether libtorch will be loaded. */
     boolean needTorch() {
-      Optional<String> command = rest.stream().filter(arg -> !arg.startsWith("-")).findFirst();
-      return command.isPresent()
-          && !WITHOUT_TORCH.contains(command.get())
+      return command().isPresent()
+          && !WITHOUT_TORCH.contains(command().get())
           && rest.stream().noneMatch(QUESTIONS::contains);
     }
   }
@@ -88,6 +93,9 @@ public final class Launcher {
         if (other.isPresent()) {
           System.exit(runToTheEnd(other.get()));
         }
+        if (System.getProperty(JvmOptions.CHOSEN) == null) {
+          beginAgain(arguments);
+        }
         args = arguments.rest().toArray(String[]::new);
       }
     } catch (Refusal refusal) {
@@ -95,6 +103,19 @@ public final class Launcher {
       System.exit(2);
     }
     runHere(args);
+  }
+
+  /** In a JVM with better options, where there are any; else this one goes on. */
+  private static void beginAgain(Arguments arguments) throws Throwable {
+    Optional<List<String>> command = JvmOptions.again(arguments, CudaLibraries.needed());
+    if (command.isPresent()) {
+      MethodHandles.publicLookup()
+          .findStatic(
+              Class.forName("bridge.torch.SameProcess"),
+              "become",
+              MethodType.methodType(void.class, List.class))
+          .invoke(command.get());
+    }
   }
 
   private static void requirePlatform() throws Refusal {
@@ -121,8 +142,9 @@ public final class Launcher {
     }
     List<String> command = process.command();
     command.add(java.toString());
-    command.addAll(
-        options(ManagementFactory.getRuntimeMXBean().getInputArguments(), arguments.cudaLibs()));
+    List<String> given = ManagementFactory.getRuntimeMXBean().getInputArguments();
+    command.addAll(JvmOptions.chosen(arguments, CudaLibraries.needed(), given));
+    command.addAll(options(given, arguments.cudaLibs()));
     command.add(Launcher.class.getName());
     command.addAll(arguments.rest());
     return Optional.of(process);

@@ -71,8 +71,11 @@ final class BuiltInNetwork implements Network {
       }
       module.tap(y -> tapped.put(path, y));
     }
-    try {
-      return new Outputs(root.apply(normalisation.apply(images)), tapped);
+    // what no gradient needs is freed when the network is done, not when the whole step is
+    try (Scope scope = Scope.open("forward")) {
+      Tensor logits = scope.keep(root.apply(normalisation.apply(images)));
+      tapped.values().forEach(scope::keep);
+      return new Outputs(logits, tapped);
     } finally {
       features.forEach(path -> modules.get(path).tap(null));
     }

@@ -6,9 +6,11 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Optional;
 
-/** The two calls of the C library that Java lacks; without native access they do nothing. */
+/** The three calls of the C library that Java lacks; without native access they do nothing. */
 final class CLibrary {
   private static final int PR_SET_PDEATHSIG = 1;
 
@@ -60,6 +62,37 @@ final class CLibrary {
       throw e;
     } catch (Throwable e) {
       throw new AssertionError("setenv threw", e);
+    }
+  }
+
+  /**
+   * Replaces this process by another program; returns where the system refuses.
+   *
+   * @param command the executable's path, then its arguments, in ISO 8859-1
+   */
+  static void execute(List<String> command) {
+    Optional<MethodHandle> execv =
+        downcall(
+            "execv",
+            FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.ADDRESS));
+    if (execv.isEmpty()) {
+      return;
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment words = arena.allocate(ValueLayout.ADDRESS, command.size() + 1L);
+      for (int i = 0; i < command.size(); i++) {
+        words.setAtIndex(
+            ValueLayout.ADDRESS,
+            i,
+            arena.allocateFrom(command.get(i), StandardCharsets.ISO_8859_1));
+      }
+      MemorySegment program = words.getAtIndex(ValueLayout.ADDRESS, 0);
+      int refused = (int) execv.get().invokeExact(program, words);
+      assert refused == -1 : "execv returned " + refused;
+    } catch (Error e) {
+      throw e;
+    } catch (Throwable e) {
+      throw new AssertionError("execv threw", e);
     }
   }
 

@@ -145,13 +145,22 @@ public final class Natives {
 
   /** Resident memory of the process in bytes. */
   public static long residentBytes() {
+    return status("VmRSS:");
+  }
+
+  /** The most resident memory that the process had so far, in bytes. */
+  public static long peakResidentBytes() {
+    return status("VmHWM:");
+  }
+
+  private static long status(String line) {
     try {
-      String line =
+      String found =
           Files.readAllLines(Path.of("/proc/self/status")).stream()
-              .filter(l -> l.startsWith("VmRSS:"))
+              .filter(l -> l.startsWith(line))
               .findFirst()
-              .orElse("VmRSS: 0 kB");
-      return Long.parseLong(line.replaceAll("\\D+", "")) * 1024;
+              .orElse(line + " 0 kB");
+      return Long.parseLong(found.replaceAll("\\D+", "")) * 1024;
     } catch (IOException e) {
       return Pointer.physicalBytes();
     }

@@ -2,13 +2,13 @@ package bridge.train;
 
 import bridge.UsageException;
 import bridge.data.Batches;
-import bridge.data.DataSpec;
 import bridge.data.ImageSet;
 import bridge.data.Split;
 import bridge.data.Splits;
 import bridge.torch.Device;
 import bridge.torch.Seeds;
 import java.util.Arrays;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 
 /** The images of a run: those it trains on, those held out of them, and the test images. */
@@ -21,19 +21,19 @@ final class RunData implements AutoCloseable {
   private final Splits split;
 
   /**
+   * @param images of a split
    * @throws UsageException if the data is missing, not square or too small, or training and test
    *     images differ in size
    */
-  RunData(Recipe recipe, Seeds seeds, Device device) {
+  RunData(Recipe recipe, Function<Split, ImageSet> images, Seeds seeds, Device device) {
     this.recipe = recipe;
     this.seeds = seeds;
     this.device = device;
-    DataSpec spec = DataSpec.parse(recipe.data);
-    train = spec.load(Split.TRAIN);
+    train = images.apply(Split.TRAIN);
     ImageSet loaded = null;
     try {
       checkTraining();
-      test = loaded = spec.load(Split.TEST); // now: a missing file would end a run of days
+      test = loaded = images.apply(Split.TEST); // now: a missing file would end a run of days
       checkSameSize();
       split = Splits.of(train, recipe.select.validation(), seeds);
     } catch (RuntimeException e) {

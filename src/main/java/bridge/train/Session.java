@@ -71,15 +71,24 @@ final class Session implements AutoCloseable {
    * @throws bridge.UsageException if the recipe names what is not there or does not fit together
    */
   Session(Recipe recipe, RunFolder folder, Device device, Scope run) {
+    this(recipe, folder, Fittings.of(recipe), device, run);
+  }
+
+  /**
+   * As the other, with what a benchmark changes.
+   *
+   * @param folder null where nothing is saved or restored
+   */
+  Session(Recipe recipe, RunFolder folder, Fittings fittings, Device device, Scope run) {
     this.recipe = recipe;
     this.folder = folder;
     this.seeds = new Seeds(recipe.seed);
-    data = new RunData(recipe, seeds, device);
+    data = new RunData(recipe, fittings.images(), seeds, device);
     try {
       networks = new Networks(recipe, data, seeds, device, notes::add);
-      student = networks.student();
+      student = fittings.student().apply(networks.student());
       card = networks.card();
-      teachers = networks.teachers();
+      teachers = fittings.teachers(networks.teachers());
       method = createMethod(device);
       optimizer = recipe.optimizer.over(trained());
       average = new Average(recipe.average, student);

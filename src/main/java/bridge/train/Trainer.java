@@ -2,13 +2,9 @@ package bridge.train;
 
 import bridge.data.Batch;
 import bridge.data.Batches;
-import bridge.method.parts.Inputs;
 import bridge.method.parts.Loss;
 import bridge.torch.Device;
-import bridge.torch.Natives;
 import bridge.torch.Scope;
-import bridge.torch.Tensor;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -25,7 +21,7 @@ import java.util.function.BooleanSupplier;
  */
 public final class Trainer {
   /** Every so many steps the losses are read and logged; part of the log's meaning, so fixed. */
-  private static final int LOG_EVERY = 20;
+  static final int LOG_EVERY = 20;
 
   /** Seconds between two saved states; when they are saved changes no number. */
   private static final double SAVE_EVERY = 30;
@@ -53,6 +49,7 @@ public final class Trainer {
   private final Listener listener;
   private final Selection selection;
   private final FiniteCheck finite;
+  private final RunStep step;
   private long savedAt = System.nanoTime();
 
   private Trainer(Session session, long maxSteps, BooleanSupplier stop, Listener listener) {
@@ -63,6 +60,7 @@ public final class Trainer {
     this.listener = listener;
     this.selection = new Selection(session);
     this.finite = new FiniteCheck(session);
+    this.step = new RunStep(session, Stages.NONE);
   }
 
   /**
@@ -163,29 +161,8 @@ public final class Trainer {
   }
 
   private void step(Batch batch) {
-    Position position = session.position();
-    long step = position.step() + 1;
-    double scheduleFactor = session.scheduleFactor();
-    Inputs inputs =
-        new Inputs(
-            batch.images(),
-            batch.labels(),
-            batch.indices(),
-            position.epoch(),
-            step,
-            scheduleFactor);
-    Natives.seedDefaults(session.seeds.derive("dropout", step));
-    session.noise.seed(session.seeds.derive("attack", step));
-    Loss loss =
-        new TrainingStep(session.student, session.method, session.optimizer)
-            .take(
-                inputs,
-                climbed ->
-                    recipe.attack.perturb(session.student, climbed, batch.images(), session.noise));
-    session.average.afterStep(position.epoch());
-    session.sums.add(loss, batch.images().size(0));
-    session.moveTo(position.afterStep(batch.images().size(0)));
-    log(loss, session.optimizer.baseLearningRate() * scheduleFactor);
+    double learningRate = session.optimizer.baseLearningRate() * session.scheduleFactor();
+    log(step.take(batch), learningRate);
   }
 
   /** Reads losses only where they are logged or shown, since reading waits for the device. */
@@ -197,10 +174,7 @@ public final class Trainer {
     if (!logged && !listener.due()) {
       return;
     }
-    Map<String, Tensor> scalars = new LinkedHashMap<>();
-    scalars.put("total", loss.total());
-    scalars.putAll(loss.terms());
-    Map<String, Double> terms = LossSums.read(scalars);
+    Map<String, Double> terms = RunStep.terms(loss);
     finite.checkLoss(terms);
     listener.step(
         new Listener.Step(position.epoch(), position.step(), logged, terms, learningRate));

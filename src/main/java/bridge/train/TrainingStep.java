@@ -11,8 +11,17 @@ import bridge.torch.NoGrad;
 import bridge.torch.Tensor;
 import java.util.function.Function;
 
-/** What the loop does with a batch: attack the student, form the method's loss, descend it. */
-record TrainingStep(Network student, Method method, Optimizer optimizer) {
+/**
+ * What the loop does with a batch: attack the student, form the method's loss, descend it.
+ *
+ * @param stages told what is done when
+ */
+record TrainingStep(Network student, Method method, Optimizer optimizer, Stages stages) {
+
+  /** One that nobody measures. */
+  TrainingStep(Network student, Method method, Optimizer optimizer) {
+    this(student, method, optimizer, Stages.NONE);
+  }
 
   /**
    * @param attack images [N, C, H, W] that climb what it is given; not asked where the method
@@ -21,12 +30,23 @@ record TrainingStep(Network student, Method method, Optimizer optimizer) {
    */
   Loss take(Inputs inputs, Function<Objective, Tensor> attack) {
     Turn turn;
-    try (Mode _ = Mode.eval(student)) {
+    try (Stages.Visit _ = stages.enter(Stage.FORWARD);
+        Mode _ = Mode.eval(student)) {
       turn = method.begin(inputs);
     }
-    Loss loss = turn.descend(turn.objective().map(attack).orElse(inputs.images()));
-    loss.total().backward();
-    try (NoGrad _ = NoGrad.enter()) {
+    Tensor adversarial;
+    try (Stages.Visit _ = stages.enter(Stage.ATTACK)) {
+      adversarial = turn.objective().map(attack).orElse(inputs.images());
+    }
+    Loss loss;
+    try (Stages.Visit _ = stages.enter(Stage.FORWARD)) {
+      loss = turn.descend(adversarial);
+    }
+    try (Stages.Visit _ = stages.enter(Stage.BACKWARD)) {
+      loss.total().backward();
+    }
+    try (Stages.Visit _ = stages.enter(Stage.OPTIMISER);
+        NoGrad _ = NoGrad.enter()) {
       optimizer.step(optimizer.baseLearningRate() * inputs.scheduleFactor());
     }
     return loss;
