@@ -35,6 +35,11 @@ public record Engine(Kind kind, int shard) {
     return engine;
   }
 
+  /** Whether all is as autograd would have it, bit for bit. */
+  public boolean isPlain() {
+    return kind == Kind.PLAIN;
+  }
+
   /** For evaluation, where whole batches are worked on side by side. */
   public static Engine ofWholeBatches(Kind kind) {
     return new Engine(kind == Kind.PLAIN ? Kind.PLAIN : Kind.FOLDED, 0);

@@ -35,6 +35,13 @@ public final class FoldedNetwork extends NetworkDecorator implements AutoCloseab
   private static final double TOLERANCE = 1e-5;
 
   private static final double KINK = 0.2;
+
+  /**
+   * Multiplications of a forward pass. With 3e8 one thread is as fast as two that spin and twice as
+   * fast as two beside another process, with 5e9 two threads have enough to do.
+   */
+  private static final long SMALL = 1_000_000_000;
+
   private static final double TINY = 1e-30;
 
   private final Network network;
@@ -137,6 +144,14 @@ public final class FoldedNetwork extends NetworkDecorator implements AutoCloseab
     }
   }
 
+  /**
+   * Whether a training step on so many images is too little work for several threads to share an
+   * operation: their waiting for each other would take longer.
+   */
+  public boolean isSmallFor(long images) {
+    return shard > 0 && program.isPresent() && program.get().multiplications() * images <= SMALL;
+  }
+
   /** Has attacks record their steps and replay them from now on. */
   FoldedNetwork withGraphs(Recorder recorder) {
     graphs = Optional.of(new GraphedClimb(recorder));
@@ -181,37 +196,54 @@ public final class FoldedNetwork extends NetworkDecorator implements AutoCloseab
         .orElseGet(() -> network.forward(images, features));
   }
 
+  @Override
+  public Later later(Tensor images, List<String> features) {
+    Optional<Program> compiled = training() ? Optional.empty() : tapped(features);
+    return compiled.isEmpty()
+        ? super.later(images, features)
+        : begin(compiled.get(), images, features);
+  }
+
   private Outputs outputs(Program compiled, Tensor images, List<String> features) {
+    if (shard == 0 || images.size(0) == 0) {
+      compiled.refresh();
+      return named(compiled.infer(images), features);
+    }
+    return begin(compiled, images, features).await();
+  }
+
+  /** The results are there at once, and filled part by part. */
+  private Later begin(Program compiled, Tensor images, List<String> features) {
     compiled.refresh();
-    List<Tensor> results = infer(compiled, images);
+    List<Tensor> results =
+        compiled.shapes(images.size(0)).stream()
+            .map(shape -> Tensor.empty(DType.FLOAT32, device(), shape))
+            .toList();
+    Shards.Pending pending =
+        Shards.start(
+            images.size(0),
+            shard == 0 ? Integer.MAX_VALUE : shard,
+            (first, length) -> {
+              List<Tensor> part = compiled.infer(images.narrow(0, first, length));
+              try (NoGrad _ = NoGrad.enter()) {
+                for (int i = 0; i < part.size(); i++) {
+                  results.get(i).narrow(0, first, length).copy_(part.get(i));
+                }
+              }
+            });
+    Outputs outputs = named(results, features);
+    return () -> {
+      pending.await();
+      return outputs;
+    };
+  }
+
+  private static Outputs named(List<Tensor> results, List<String> features) {
     Map<String, Tensor> tapped = new LinkedHashMap<>();
     for (int i = 0; i < features.size(); i++) {
       tapped.put(features.get(i), results.get(i + 1));
     }
     return new Outputs(results.get(0), tapped);
-  }
-
-  private List<Tensor> infer(Program compiled, Tensor images) {
-    long count = images.size(0);
-    if (shard == 0 || count == 0) {
-      return compiled.infer(images);
-    }
-    List<Tensor> results =
-        compiled.shapes(count).stream()
-            .map(shape -> Tensor.empty(DType.FLOAT32, device(), shape))
-            .toList();
-    Shards.run(
-        count,
-        shard,
-        (first, length) -> {
-          List<Tensor> part = compiled.infer(images.narrow(0, first, length));
-          try (NoGrad _ = NoGrad.enter()) {
-            for (int i = 0; i < part.size(); i++) {
-              results.get(i).narrow(0, first, length).copy_(part.get(i));
-            }
-          }
-        });
-    return results;
   }
 
   /** A program that gives these features, made when they are first asked for. */

@@ -34,6 +34,7 @@ public final class Program {
   }
 
   private final List<long[]> results = new ArrayList<>();
+  private final long multiplications;
   private final List<Tensor> sources;
   private final ScriptFunction derive;
   private final ScriptFunction infer;
@@ -57,6 +58,7 @@ public final class Program {
     Folding folding = Folding.of(graph, new HashSet<>(taps), shapes);
     Graph folded = folding.graph();
     sources = graph.weights();
+    multiplications = multiplications(folded, shapes);
     derive =
         ScriptFunction.compile(
             home,
@@ -84,6 +86,24 @@ public final class Program {
     List<Tensor> all = new ArrayList<>(derived);
     all.addAll(sources);
     weights = ScriptFunction.Values.of(home, all);
+  }
+
+  private static long multiplications(Graph graph, Map<Integer, long[]> shapes) {
+    long sum = 0;
+    for (Node node : graph.nodes()) {
+      if (node.is("conv2d")) {
+        long[] kernel = node.numbers(Folding.KERNEL);
+        long[] in = shapes.get(node.input());
+        long[] out = shapes.get(node.id());
+        sum += out[1] * out[2] * out[3] * in[1] / node.number(6) * kernel[0] * kernel[1];
+      }
+    }
+    return sum;
+  }
+
+  /** How many multiplications the convolutions of a forward pass take for one image. */
+  public long multiplications() {
+    return multiplications;
   }
 
   private static ScriptFunction compile(

@@ -141,13 +141,13 @@ final class SaMdrad implements Method {
     Tensor y = inputs.labels();
     boolean features = aligns(inputs);
     Optional<TeacherOutputs> adv = atAdversarial(adversarial, features);
-    Branch natBranch = branch(clean.logits(), y, Branches.CLEAN);
-    Branch advBranch = branch(teacherLogits(clean, adv), y, Branches.ADV);
-    counts.add(advBranch.raw, advBranch.weights, y);
-
+    // the teachers may work meanwhile
     List<String> taps = features ? List.of(alignment.orElseThrow().layer()) : List.of();
     Network.Outputs sAdv = student.forward(adversarial, taps);
     Network.Outputs sNat = student.forward(inputs.images(), taps);
+    Branch natBranch = branch(clean.logits(), y, Branches.CLEAN);
+    Branch advBranch = branch(teacherLogits(clean, adv), y, Branches.ADV);
+    counts.add(advBranch.raw, advBranch.weights, y);
 
     Factors factors = settings.factors();
     Loss loss =

@@ -4,6 +4,7 @@ import bridge.graph.Compiler;
 import bridge.graph.Graph;
 import bridge.torch.ComputePrecision;
 import bridge.torch.Device;
+import bridge.torch.NoGrad;
 import bridge.torch.Scope;
 import bridge.torch.Tensor;
 import java.util.List;
@@ -43,6 +44,24 @@ public interface Network {
    * @throws bridge.UsageException if there is no such submodule, with the paths there are
    */
   Outputs forward(Tensor images, List<String> features);
+
+  /** What {@link #later} promised. */
+  @FunctionalInterface
+  interface Later {
+    /** Waits for it. */
+    Outputs await();
+  }
+
+  /**
+   * As {@link #forward} without recording gradients, perhaps while the caller goes on; the
+   * innermost scope does not close before it is done.
+   */
+  default Later later(Tensor images, List<String> features) {
+    try (NoGrad _ = NoGrad.enter()) {
+      Outputs outputs = forward(images, features);
+      return () -> outputs;
+    }
+  }
 
   /** The path whose output is the feature before the last linear layer; see {@link Features}. */
   String penultimate();

@@ -58,9 +58,12 @@ public final class Natives {
     // JavaCPP counts memory it does not own; its limits would stop a run on a machine with room
     setDefault("org.bytedeco.javacpp.maxPhysicalBytes", "0");
     setDefault("org.bytedeco.javacpp.maxBytes", "0");
-    // libgomp reads this when it is loaded. Threads that spin while they wait for each other are
-    // ruinous on a machine that others use too: a step took up to a hundred times as long.
-    CLibrary.setEnvironment("OMP_WAIT_POLICY", "passive");
+    // libgomp reads these when it is loaded. Threads that spin for long while they wait for each
+    // other are ruinous on a machine that others use too; those that never spin are slow where
+    // nobody else is: see the page on performance for what each count costs in both cases
+    if (System.getenv("OMP_WAIT_POLICY") == null) {
+      CLibrary.setEnvironment("GOMP_SPINCOUNT", "3000");
+    }
     // OpenBLAS has threads of its own, one per core, which no setting of libtorch reaches and which
     // always spin: beside other work a small network's step took three to eight times as long
     CLibrary.setEnvironment("OPENBLAS_NUM_THREADS", "1");

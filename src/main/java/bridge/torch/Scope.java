@@ -1,5 +1,7 @@
 package bridge.torch;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
 
@@ -26,6 +28,7 @@ public final class Scope implements AutoCloseable {
   private final Scope outer;
   private final Thread thread;
   private final PointerScope pointers;
+  private final List<Runnable> unfinished = new ArrayList<>();
   private boolean closed;
 
   private Scope(String name) {
@@ -112,6 +115,7 @@ public final class Scope implements AutoCloseable {
           "scope %s closes before %s, which was opened inside it"
               .formatted(name, INNERMOST.get().name));
     }
+    finish();
     closed = true;
     if (outer == null) {
       INNERMOST.remove();
@@ -119,6 +123,22 @@ public final class Scope implements AutoCloseable {
       INNERMOST.set(outer);
     }
     pointers.close();
+  }
+
+  /** What must have ended before anything is freed; whoever wanted its result knows its errors. */
+  void beforeClosing(Runnable end) {
+    check();
+    unfinished.add(end);
+  }
+
+  private void finish() {
+    for (Runnable end : unfinished) {
+      try {
+        end.run();
+      } catch (RuntimeException | Error e) {
+        // given to whoever waited for the result
+      }
+    }
   }
 
   @Override

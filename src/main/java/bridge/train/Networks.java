@@ -22,7 +22,7 @@ record Networks(Recipe recipe, RunData data, Seeds seeds, Device device, Consume
 
   Network student() {
     Network student = build(recipe.student, seeds);
-    if (device.isCuda()) {
+    if (device.isCuda() || !recipe.engine.isPlain()) {
       student.channelsLast(recipe.backend.precision());
     }
     return recipe.engine.over(student, data.shape(), log);

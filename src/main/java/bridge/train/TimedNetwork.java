@@ -7,10 +7,12 @@ import java.util.List;
 
 /** A teacher whose time is told apart from that of whoever asks it. */
 final class TimedNetwork extends NetworkDecorator {
+  private final Network network;
   private final Stages stages;
 
   TimedNetwork(Network network, Stages stages) {
     super(network);
+    this.network = network;
     this.stages = stages;
   }
 
@@ -19,5 +21,19 @@ final class TimedNetwork extends NetworkDecorator {
     try (Stages.Visit _ = stages.enter(Stage.TEACHERS)) {
       return super.forward(images, features);
     }
+  }
+
+  /** Only the wait for what is done beside the caller's work is the teacher's time. */
+  @Override
+  public Later later(Tensor images, List<String> features) {
+    Later later;
+    try (Stages.Visit _ = stages.enter(Stage.TEACHERS)) {
+      later = network.later(images, features);
+    }
+    return () -> {
+      try (Stages.Visit _ = stages.enter(Stage.TEACHERS)) {
+        return later.await();
+      }
+    };
   }
 }

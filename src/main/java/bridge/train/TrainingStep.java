@@ -1,5 +1,6 @@
 package bridge.train;
 
+import bridge.gradient.FoldedNetwork;
 import bridge.gradient.Objective;
 import bridge.method.Method;
 import bridge.method.parts.Inputs;
@@ -8,6 +9,7 @@ import bridge.method.parts.Turn;
 import bridge.model.Mode;
 import bridge.model.Network;
 import bridge.torch.NoGrad;
+import bridge.torch.Shards;
 import bridge.torch.Tensor;
 import java.util.function.Function;
 
@@ -38,6 +40,14 @@ record TrainingStep(Network student, Method method, Optimizer optimizer, Stages 
     try (Stages.Visit _ = stages.enter(Stage.ATTACK)) {
       adversarial = turn.objective().map(attack).orElse(inputs.images());
     }
+    boolean small =
+        student instanceof FoldedNetwork folded && folded.isSmallFor(inputs.images().size(0));
+    try (Shards.OneThread _ = small ? Shards.OneThread.enter() : null) {
+      return descend(turn, adversarial, inputs.scheduleFactor());
+    }
+  }
+
+  private Loss descend(Turn turn, Tensor adversarial, double scheduleFactor) {
     Loss loss;
     try (Stages.Visit _ = stages.enter(Stage.FORWARD)) {
       loss = turn.descend(adversarial);
@@ -47,7 +57,7 @@ record TrainingStep(Network student, Method method, Optimizer optimizer, Stages 
     }
     try (Stages.Visit _ = stages.enter(Stage.OPTIMISER);
         NoGrad _ = NoGrad.enter()) {
-      optimizer.step(optimizer.baseLearningRate() * inputs.scheduleFactor());
+      optimizer.step(optimizer.baseLearningRate() * scheduleFactor);
     }
     return loss;
   }
