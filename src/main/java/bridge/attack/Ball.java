@@ -67,6 +67,23 @@ public record Ball(Norm norm, double epsilon) {
         : within(adversarial, images).clamp_(0, 1);
   }
 
+  /**
+   * What {@link #project} needs of the images, computed once for many steps: in L∞ the least and
+   * the most that each pixel may be.
+   */
+  List<Tensor> bounds(Tensor images) {
+    return norm == Norm.LINF
+        ? List.of(images.sub(epsilon).clamp_(0, 1), images.add(epsilon).clamp_(0, 1))
+        : List.of(images);
+  }
+
+  /** As {@link #project}, the same bits, around images in [0, 1] of these {@link #bounds}. */
+  Tensor projectWithin(Tensor adversarial, List<Tensor> bounds) {
+    return norm == Norm.LINF
+        ? adversarial.clamp(bounds.get(0), bounds.get(1))
+        : project(adversarial, bounds.get(0));
+  }
+
   /** Back into the ball around {@code images}; pixels may leave [0, 1]. A new tensor. */
   Tensor within(Tensor adversarial, Tensor images) {
     return switch (norm) {

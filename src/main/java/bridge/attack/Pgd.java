@@ -98,15 +98,15 @@ public record Pgd(String name, Ball ball, double stepSize, int steps, Start star
       return attack.keep(
           steps == 0
               ? ball.project(begin, images)
-              : objective.climb(List.of(images), begin, new BallStep(ball, stepSize), steps));
+              : objective.climb(ball.bounds(images), begin, new BallStep(ball, stepSize), steps));
     }
   }
 
   /** Up the gradient, then back into the ball around the images and [0, 1]. */
   private record BallStep(Ball ball, double stepSize) implements Climb.Step {
     @Override
-    public Tensor next(Tensor from, Tensor gradient, List<Tensor> fixed) {
-      return ball.project(ball.step(from, gradient, stepSize), fixed.get(0));
+    public Tensor next(Tensor from, Tensor gradient, List<Tensor> bounds) {
+      return ball.projectWithin(ball.step(from, gradient, stepSize), bounds);
     }
   }
 }
