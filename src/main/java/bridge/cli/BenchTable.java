@@ -48,12 +48,13 @@ final class BenchTable {
 
   private void title(Recipe recipe, Device device, String what) {
     text.append(
-        "%s, %s; %s%s\n"
+        "%s, %s; %s%s, %s\n"
             .formatted(
                 recipe.name(),
                 what,
                 device,
-                device.isCuda() ? "" : ", threads " + Natives.threads()));
+                device.isCuda() ? "" : ", threads " + Natives.threads(),
+                recipe.engine().on(device)));
   }
 
   private void data(Recipe recipe, boolean random) {

@@ -3,6 +3,8 @@ package bridge.gradient;
 import bridge.Options;
 import bridge.model.Network;
 import bridge.torch.CudaGraph;
+import bridge.torch.Device;
+import com.google.gson.JsonObject;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -27,12 +29,28 @@ public record Engine(Kind kind, int shard) {
     GRAPH
   }
 
+  /** PLAIN, as a recipe has it. */
+  public static final JsonObject PLAIN_JSON = new JsonObject();
+
+  static {
+    PLAIN_JSON.addProperty("engine", Kind.PLAIN.name());
+  }
+
   /** Reads {@code gradients} of a recipe. */
   public static Engine from(Options options) {
     Engine engine =
         new Engine(options.choice("engine", Kind.AUTO), options.integer("shard", 32, 0, 65_536));
     options.done();
     return engine;
+  }
+
+  /** What it comes to on a device, in words. */
+  public String on(Device device) {
+    boolean cuda = device.isCuda();
+    Kind runs = kind != Kind.AUTO ? kind : cuda ? Kind.GRAPH : Kind.FOLDED;
+    return runs == Kind.PLAIN || cuda || shard == 0
+        ? "gradients " + runs
+        : "gradients %s, batches in parts of at most %d images".formatted(runs, shard);
   }
 
   /** Whether all is as autograd would have it, bit for bit. */

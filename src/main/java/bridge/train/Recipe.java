@@ -219,6 +219,11 @@ public final class Recipe {
     return attack;
   }
 
+  /** What gradients of images are computed by. */
+  public Engine engine() {
+    return engine;
+  }
+
   /** Every setting with its value. */
   public JsonObject resolved() {
     return options.resolved();

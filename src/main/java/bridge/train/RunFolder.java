@@ -6,6 +6,7 @@ import bridge.UsageException;
 import bridge.files.FolderLock;
 import bridge.files.Reason;
 import bridge.files.WholeFile;
+import bridge.gradient.Engine;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
@@ -105,9 +106,15 @@ public final class RunFolder implements AutoCloseable {
         e);
   }
 
-  /** With the defaults of settings that there were not yet when it was written. */
+  /**
+   * With the defaults of settings that there were not yet when it was written. What such a run's
+   * gradients were computed by is known: there was only one way.
+   */
   private static JsonObject completed(JsonObject before) {
     try {
+      if (!before.has("gradients")) {
+        before.add("gradients", Engine.PLAIN_JSON.deepCopy());
+      }
       return Recipe.from(before).resolved();
     } catch (UsageException e) {
       return before; // of a setting that is no more, which the comparison names
