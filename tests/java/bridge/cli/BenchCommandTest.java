@@ -54,7 +54,11 @@ class BenchCommandTest {
                 "--set=teachers=[{\"model\": \"models/fmnist-vgg.pt\"}]",
                 "--steps=6",
                 "--json=" + file));
-    assertTrue(text.startsWith("quickstart, batch 16 of [1, 28, 28]; cpu, threads 1\n"), text);
+    assertTrue(
+        text.startsWith(
+            "quickstart, batch 16 of [1, 28, 28]; cpu, threads 1, gradients FOLDED, batches in"
+                + " parts of at most 32 images\n"),
+        text);
     for (String line : List.of("attack ", "teachers ", "optimiser ", "GFLOP/s ", "memory ")) {
       assertTrue(text.contains("  " + line), () -> line + " in " + text);
     }

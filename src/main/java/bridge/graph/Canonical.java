@@ -84,8 +84,25 @@ final class Canonical {
         }
         yield new Node(node.id(), node.operator(), operands.subList(0, 2));
       }
-      default -> node;
+      case "gelu" -> {
+        if (operands.size() > 1 && !node.literal(1).equals("\"none\"")) {
+          throw new Graph.Unsupported("it approximates gelu by " + node.literal(1));
+        }
+        yield new Node(node.id(), "gelu", operands.subList(0, 1));
+      }
+      // its gradient is given all of them
+      case "avg_pool2d" -> node;
+      default -> withoutDefaults(node);
     };
+  }
+
+  /** None at the end is what it is by default, and may only be named, not counted. */
+  private static Node withoutDefaults(Node node) {
+    int size = node.operands().size();
+    while (size > 1 && node.isNone(size - 1)) {
+      size--;
+    }
+    return new Node(node.id(), node.operator(), node.operands().subList(0, size));
   }
 
   private static Graph prune(Graph graph) {

@@ -116,7 +116,7 @@ final class ScriptReader {
     return switch (type) {
       case "NoneType" -> Optional.of(new Operand.Literal("None"));
       case "bool" -> Optional.of(new Operand.Literal(value.equals("1") ? "True" : "False"));
-      case "int", "float", "int[]", "float[]" -> Optional.of(new Operand.Literal(value));
+      case "int", "float", "int[]", "float[]", "str" -> Optional.of(new Operand.Literal(value));
       default -> Optional.empty();
     };
   }
