@@ -57,6 +57,7 @@ class CommandLineTest {
                   "--mean",
                   "--std",
                   "--device",
+                  "--gradients",
                   "--threads",
                   "--certify",
                   "--certify-draws",
