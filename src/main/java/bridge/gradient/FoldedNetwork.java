@@ -198,7 +198,8 @@ public final class FoldedNetwork extends NetworkDecorator implements AutoCloseab
 
   @Override
   public Later later(Tensor images, List<String> features) {
-    Optional<Program> compiled = training() ? Optional.empty() : tapped(features);
+    // undivided, on CUDA above all, it is not begun on another thread: an attack may be recorded
+    Optional<Program> compiled = training() || shard == 0 ? Optional.empty() : tapped(features);
     return compiled.isEmpty()
         ? super.later(images, features)
         : begin(compiled.get(), images, features);
@@ -222,7 +223,7 @@ public final class FoldedNetwork extends NetworkDecorator implements AutoCloseab
     Shards.Pending pending =
         Shards.start(
             images.size(0),
-            shard == 0 ? Integer.MAX_VALUE : shard,
+            shard,
             (first, length) -> {
               List<Tensor> part = compiled.infer(images.narrow(0, first, length));
               try (NoGrad _ = NoGrad.enter()) {
