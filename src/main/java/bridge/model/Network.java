@@ -122,6 +122,22 @@ public interface Network {
   }
 
   /**
+   * As {@link #channelsLast}, also the first convolution of a network for images of one channel.
+   * One channel alone is channels last in any layout, and libtorch then takes the other, so that
+   * all that meets the first map runs over two layouts; the strides must say it.
+   */
+  default void channelsLastThroughout(ComputePrecision precision) {
+    channelsLast(precision);
+    for (Tensor p : parameters().values()) {
+      if (p.dim() == 4 && p.size(1) == 1 && p.size(2) > 1) {
+        long[] size = p.sizes();
+        long[] strides = {size[2] * size[3], 1, size[3], 1};
+        p.setData(p.detach().contiguous().asStrided(size, strides, 0));
+      }
+    }
+  }
+
+  /**
    * Follows its forward pass in evaluation mode, so that programs can be compiled of it.
    *
    * @param home the scope that programs live as long as

@@ -23,7 +23,7 @@ record Networks(Recipe recipe, RunData data, Seeds seeds, Device device, Consume
   Network student() {
     Network student = build(recipe.student, seeds);
     if (device.isCuda() || !recipe.engine.isPlain()) {
-      student.channelsLast(recipe.backend.precision());
+      student.channelsLastThroughout(recipe.backend.precision());
     }
     return recipe.engine.over(student, data.shape(), log);
   }
