@@ -11,6 +11,7 @@ and not run again. Use one machine: other processors add up in another order.
 """
 
 import argparse
+import functools
 import hashlib
 import json
 import re
@@ -90,7 +91,15 @@ def run(jar, *words, good=(0,)):
     return done.stdout
 
 
+@functools.cache
+def chooses_gradients(jar):
+    """Whether the build can compute gradients in more than one way; autograd's are compared."""
+    return "--gradients" in run(jar, "evaluate", "--help")
+
+
 def train(jar, recipe, sets, out, steps=None, resume=False):
+    if chooses_gradients(jar):
+        sets = sets + ["gradients.engine=PLAIN"]
     words = ["train", recipe, "--out", out, "--threads", "1", "--device", "cpu"]
     words += [w for s in sets for w in ("--set", s)]
     words += ["--max-steps", steps] if steps else []
@@ -165,6 +174,7 @@ def outcomes(jar, model, out):
         if not file.exists():
             run(jar, "evaluate", "--model", model, "--data", "fashion-mnist-mini", "--norm", norm, "--eps", eps,
                 "--limit", 24, "--threads", 2, "--batch", 12, "--attacks", attacks, "--outcomes", file,
+                *(["--gradients", "PLAIN"] if chooses_gradients(jar) else []),
                 *(["--surrogate", "models/fmnist-resnet.pt"] if "transfer" in attacks else []))
         lines += [norm + " " + line for line in file.read_text().splitlines()]
     return {f"{i:04} {line}": line for i, line in enumerate(lines)}
