@@ -1,7 +1,6 @@
 package bridge.cli;
 
 import bridge.Json;
-import bridge.UsageException;
 import bridge.evaluate.AttackNames;
 import bridge.files.WholeFile;
 import bridge.torch.Device;
@@ -10,7 +9,6 @@ import bridge.train.Recipe;
 import bridge.train.Recipes;
 import bridge.train.StepBenchmark;
 import com.google.gson.JsonObject;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -65,7 +63,7 @@ final class BenchCommand implements Runnable {
     Recipe parsed = Recipe.from(settings);
     OptionChecks.positive("--steps", steps);
     compute.check();
-    checkTarget();
+    OptionChecks.writable("--json", json);
     if (attack != null) {
       AttackNames.named(attack, parsed.attack().ball());
     }
@@ -79,19 +77,6 @@ final class BenchCommand implements Runnable {
       AttackBenchmark.Result result = AttackBenchmark.measure(parsed, attack, device, times);
       System.out.print(BenchTable.of(parsed, attack, device, result));
       write(BenchFile.of(parsed, attack, device, result));
-    }
-  }
-
-  /** Half a minute of measuring shall not end in a file that cannot be written. */
-  private void checkTarget() {
-    if (json != null && Files.isDirectory(json)) {
-      throw new UsageException("--json %s is a folder; name a file".formatted(json));
-    }
-    Path folder = json == null ? null : json.toAbsolutePath().getParent();
-    if (folder != null && !Files.isWritable(folder)) {
-      throw new UsageException(
-          "--json %s cannot be written: the folder %s is missing or closed; name another file"
-              .formatted(json, folder));
     }
   }
 

@@ -11,7 +11,6 @@ import bridge.evaluate.ModelEvaluation;
 import bridge.evaluate.Outcomes;
 import bridge.files.WholeFile;
 import bridge.model.ModelSpec;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -53,10 +52,10 @@ final class EvaluationOutputs {
    * @throws UsageException for one that cannot be written, or makes no sense
    */
   void check(Norm norm) {
-    checkTarget("--json", json);
-    checkTarget("--outcomes", outcomes);
-    checkTarget("--save-images", saveImages);
-    checkTarget("--picture", picture);
+    OptionChecks.writable("--json", json);
+    OptionChecks.writable("--outcomes", outcomes);
+    OptionChecks.writable("--save-images", saveImages);
+    OptionChecks.writable("--picture", picture);
     if (saveImages != null && !saveImages.toString().endsWith(".safetensors")) {
       throw new UsageException("--save-images %s must end in .safetensors".formatted(saveImages));
     }
@@ -68,19 +67,6 @@ final class EvaluationOutputs {
           "--picture is drawn with PGD-20, which has no form in %s; leave it out or choose --norm"
                   .formatted(norm)
               + " linf or l2");
-    }
-  }
-
-  private static void checkTarget(String option, Path file) {
-    Path folder = file == null ? null : file.toAbsolutePath().getParent();
-    if (folder != null && Files.isDirectory(file)) {
-      throw new UsageException("%s %s is a folder; name a file".formatted(option, file));
-    }
-    boolean exists = folder == null || Files.isDirectory(folder);
-    if (!exists || folder != null && !Files.isWritable(folder)) {
-      throw new UsageException(
-          "%s %s cannot be written: there is no %s %s; name another file"
-              .formatted(option, file, exists ? "permission to write in" : "folder", folder));
     }
   }
 
